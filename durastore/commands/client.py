@@ -1,0 +1,209 @@
+"""What a command acts on: the client that sent it and the server instance that it talks to.
+
+``Client`` is the state of one connection as commands see it; it does no I/O.  ``Instance`` is the state of one server:
+the keyspace, the time of this wake, and the effects that the engine is to put into the journal.  ``Host`` is what only
+the process around the engine can do (configuration, persistence, other connections).
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from mypy_extensions import i64, mypyc_attr
+
+from durastore.keyspace.database import Database, Keyspace, Watcher
+from durastore.protocol.reply import Reply
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Host:
+    """The services of the process; ``server/`` implements them.
+
+    The texts of the CommandErrors that they raise go to the client as they are.
+    """
+
+    def config_get(self, patterns: list[bytes]) -> list[tuple[bytes, bytes]]:
+        """Directives whose names match, with their values (CONFIG GET)."""
+        raise NotImplementedError
+
+    def config_set(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        """Sets directives, all or none (CONFIG SET)."""
+        raise NotImplementedError
+
+    def config_rewrite(self) -> None:
+        """Writes the running configuration to the conf file."""
+        raise NotImplementedError
+
+    def reset_statistics(self) -> None:
+        """CONFIG RESETSTAT."""
+        raise NotImplementedError
+
+    def requires_password(self) -> bool:
+        """Whether the default user has a password."""
+        raise NotImplementedError
+
+    def check_password(self, user: bytes, password: bytes) -> bool:
+        """Whether these credentials are good."""
+        raise NotImplementedError
+
+    def save(self) -> None:
+        """SAVE: returns when the snapshot is on disk; raises CommandError."""
+        raise NotImplementedError
+
+    def background_save(self, schedule: bool) -> bytes:
+        """BGSAVE; returns the status line."""
+        raise NotImplementedError
+
+    def background_rewrite(self) -> bytes:
+        """BGREWRITEAOF; returns the status line."""
+        raise NotImplementedError
+
+    def last_save(self) -> int:
+        """Unix time in seconds of the last good snapshot."""
+        raise NotImplementedError
+
+    def shutdown(self, nosave: bool, save: bool, now: bool, force: bool) -> None:
+        """SHUTDOWN; returns when the server is on its way down, raises CommandError when it cannot."""
+        raise NotImplementedError
+
+    def abort_shutdown(self) -> bool:
+        """SHUTDOWN ABORT; whether there was one in progress."""
+        raise NotImplementedError
+
+    def info(self, sections: list[bytes]) -> bytes:
+        """The text of INFO for the sections asked for."""
+        raise NotImplementedError
+
+    def time(self) -> tuple[int, int]:
+        """Unix time: seconds and microseconds."""
+        raise NotImplementedError
+
+    def sleep(self, seconds: float) -> None:
+        """Stops the whole server for a time (DEBUG SLEEP)."""
+        raise NotImplementedError
+
+    def reload(self, save: bool, flush: bool, merge: bool) -> None:
+        """DEBUG RELOAD: saves, empties and loads the keyspace; raises CommandError."""
+        raise NotImplementedError
+
+    def load_aof(self) -> None:
+        """DEBUG LOADAOF: flushes the log, empties the keyspace and loads the log; raises CommandError."""
+        raise NotImplementedError
+
+    def clients(self) -> list[Client]:
+        """All connections, in the order of their ids."""
+        raise NotImplementedError
+
+    def close(self, client: Client) -> None:
+        """Closes a connection once its replies are out."""
+        raise NotImplementedError
+
+    def pause(self, until: int, writes_only: bool) -> None:
+        """CLIENT PAUSE until a Unix time in milliseconds; 0 ends it (CLIENT UNPAUSE)."""
+        raise NotImplementedError
+
+    def dump(self, value: object) -> bytes:
+        """The DUMP payload of a value."""
+        raise NotImplementedError
+
+    def restore(self, payload: bytes) -> object:
+        """The value of a DUMP payload; raises CommandError."""
+        raise NotImplementedError
+
+    def write_error(self) -> bytes | None:
+        """Why writes are refused at present (-MISCONF), or None."""
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=False)
+class Dispatcher:
+    """What the engine does for EXEC."""
+
+    def run_queue(self, client: Client, queue: list[list[bytes]]) -> None:
+        """Runs queued requests one after the other, as one unit for the journal."""
+        raise NotImplementedError
+
+
+@final
+class Instance:
+    """The state of one server.
+
+    ``now`` is the time of this wake in Unix milliseconds.  ``dirty`` counts changes of the dataset since the last good
+    snapshot; a command that changed something raises it.  ``effects`` replaces the request in the journal where the
+    request itself would not have the same effect when it is replayed.
+    """
+
+    def __init__(self, databases: int, host: Host) -> None:
+        self.keyspace = Keyspace(databases)
+        self.host = host
+        # The engine sets itself here as soon as it exists.
+        self.dispatcher = Dispatcher()
+        self.now: i64 = 0
+        self.dirty: i64 = 0
+        self.effects: list[list[bytes]] | None = None
+        self.max_bulk: i64 = 512 * 1024 * 1024
+        self.active_expire = True
+        self.debug_allowed = False
+        self.loading = False
+
+    def propagate(self, effect: list[bytes]) -> None:
+        """Has this written to the journal instead of the request; more than one effect of a command adds up."""
+        if self.effects is None:
+            self.effects = [effect]
+        else:
+            self.effects.append(effect)
+
+
+@final
+class Client(Watcher):
+    """One connection."""
+
+    def __init__(self, client_id: int, instance: Instance) -> None:
+        super().__init__()
+        self.id = client_id
+        self.instance = instance
+        self.db: Database = instance.keyspace.databases[0]
+        self.reply = Reply()
+        self.authenticated = True
+        self.user = b"default"
+        self.name = b""
+        self.lib_name = b""
+        self.lib_version = b""
+        self.address = ""
+        self.local_address = ""
+        self.descriptor = -1
+        self.unix_socket = False
+        self.created: i64 = 0
+        self.last_interaction: i64 = 0
+        self.last_command = ""
+        self.commands: i64 = 0
+        self.bytes_in: i64 = 0
+        self.bytes_out: i64 = 0
+        self.query_buffered: i64 = 0
+        self.output_buffered: i64 = 0
+        self.no_evict = False
+        self.no_touch = False
+        # CLIENT REPLY: off, and how many commands (this one among them) still to be silent.
+        self.reply_off = False
+        self.reply_skip: i64 = 0
+        self.closing = False
+        # The transaction: queued requests after MULTI, and what WATCH watches.
+        self.in_multi = False
+        self.queue: list[list[bytes]] = []
+        self.multi_failed = False
+        self.watching: list[tuple[Database, bytes]] = []
+        self.watch_broken = False
+        # Replays the journal: every check that protects a live dataset is off.
+        self.replaying = False
+
+    def key_changed(self) -> None:
+        """A watched key was changed: the next EXEC fails."""
+        self.watch_broken = True
+
+    def unwatch(self) -> None:
+        """Forgets all that is watched."""
+        if self.watching:
+            for db, key in self.watching:
+                db.unwatch(key, self)
+            self.watching = []
+        self.watch_broken = False

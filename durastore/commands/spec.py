@@ -1,0 +1,118 @@
+"""How a command is declared.
+
+A command is one function ``handler(client, argv)`` under one ``@command`` declaration; COMMAND's replies, arity and key
+positions are derived from the declaration (``durastore.commands.syntax`` reads the syntax line).  A module of commands
+is a Redis command group; ``durastore.commands.table`` lists the modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from durastore.commands.client import Client
+
+Handler = Callable[[Client, list[bytes]], None]
+
+# Command flags, with the meaning and (see FLAG_NAMES) the names that COMMAND INFO gives them.
+WRITE: Final = 1 << 0
+READONLY: Final = 1 << 1
+DENYOOM: Final = 1 << 2
+ADMIN: Final = 1 << 3
+PUBSUB: Final = 1 << 4
+NOSCRIPT: Final = 1 << 5
+BLOCKING: Final = 1 << 6
+LOADING: Final = 1 << 7
+STALE: Final = 1 << 8
+SKIP_MONITOR: Final = 1 << 9
+SKIP_SLOWLOG: Final = 1 << 10
+FAST: Final = 1 << 11
+NO_AUTH: Final = 1 << 12
+MAY_REPLICATE: Final = 1 << 13
+NO_ASYNC_LOADING: Final = 1 << 14
+NO_MULTI: Final = 1 << 15
+MOVABLE_KEYS: Final = 1 << 16
+ALLOW_BUSY: Final = 1 << 17
+NO_MANDATORY_KEYS: Final = 1 << 18
+PROTECTED: Final = 1 << 19
+# Not shown by COMMAND INFO: the category that the name of the flag says.
+DANGEROUS: Final = 1 << 20
+# Run at once inside MULTI instead of being queued.
+NOT_QUEUED: Final = 1 << 21
+# Still answered while CLIENT PAUSE holds everything else.
+UNPAUSED: Final = 1 << 22
+
+
+@final
+class CommandSpec:
+    """One declaration.  ``name`` is lower case; a subcommand's is ``container|subcommand``."""
+
+    def __init__(
+        self,
+        name: str,
+        syntax: str,
+        flags: int,
+        summary: str,
+        since: str,
+        complexity: str,
+        keys: str,
+        tips: str,
+        history: tuple[tuple[str, str], ...],
+        deprecated: tuple[str, str] | None,
+        arity: int,
+        handler: Handler,
+    ) -> None:
+        self.name = name
+        self.syntax = syntax
+        self.flags: i64 = flags
+        self.summary = summary
+        self.since = since
+        self.complexity = complexity
+        self.keys = keys
+        self.tips = tips
+        self.history = history
+        self.deprecated = deprecated
+        self.arity: i64 = arity
+        self.handler = handler
+
+
+@final
+class Declaration:
+    """``@command(...)`` before it meets its function."""
+
+    def __init__(self, make: Callable[[Handler], CommandSpec]) -> None:
+        self._make = make
+
+    def __call__(self, handler: Handler) -> CommandSpec:
+        return self._make(handler)
+
+
+def command(
+    name: str,
+    syntax: str,
+    flags: int,
+    *,
+    summary: str,
+    since: str,
+    complexity: str = "O(1)",
+    keys: str = "",
+    tips: str = "",
+    history: tuple[tuple[str, str], ...] = (),
+    deprecated: tuple[str, str] | None = None,
+    arity: int = 0,
+) -> Declaration:
+    """Declares the command that the decorated function carries out.
+
+    ``syntax`` is the argument line as the command page shows it, without the name.  ``keys`` holds the flags of the key
+    arguments (``RW access update``, one group for each key specification, separated by ``;``); ``tips`` are separated by
+    spaces.  ``deprecated`` is (since, replaced by).  ``arity`` is derived from the syntax unless given.
+    """
+
+    def make(handler: Handler) -> CommandSpec:
+        return CommandSpec(
+            name, syntax, flags, summary, since, complexity, keys, tips, history, deprecated, arity, handler
+        )
+
+    return Declaration(make)

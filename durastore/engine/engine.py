@@ -1,0 +1,245 @@
+"""The engine: finds a request's command, decides whether it may run, runs it, and journals its effect once."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from durastore.commands import errors
+from durastore.commands.client import Client, Dispatcher, Host, Instance
+from durastore.commands.errors import CommandError
+from durastore.commands.spec import (
+    LOADING,
+    MAY_REPLICATE,
+    NO_AUTH,
+    NO_MULTI,
+    NOT_QUEUED,
+    PROTECTED,
+    UNPAUSED,
+    WRITE,
+)
+from durastore.commands.table import Command, build_table
+from durastore.engine.journal import Journal
+
+log = logging.getLogger("durastore.engine")
+
+_NOAUTH: Final = b"NOAUTH Authentication required."
+_LOADING: Final = b"LOADING Redis is loading the dataset in memory"
+_INTERNAL: Final = b"ERR internal error; see the server's log"
+# What ``run`` returns.
+UNCHANGED: Final = 0
+AS_SENT: Final = 1
+EFFECTS: Final = 2
+# How much of a request an error message repeats.
+_SHOWN: Final = 128
+
+
+@final
+class Engine(Dispatcher):
+    """One command engine over one keyspace.  It does no I/O and knows no clock."""
+
+    def __init__(self, databases: int, host: Host) -> None:
+        super().__init__()
+        self.instance = Instance(databases, host)
+        self.instance.dispatcher = self
+        self.journal = Journal()
+        self.commands: dict[bytes, Command] = build_table()
+        self.instance.commands = self.commands
+        # The same commands, also by their names in capitals, which is how most clients send them.
+        self._by_name: dict[bytes, Command] = dict(self.commands)
+        for name, command in self.commands.items():
+            self._by_name[name.upper()] = command
+        # Whether requests take the careful path; kept by ``update_guard``.
+        self.guarded = False
+        # Why writes are refused at present, as an error text.
+        self.write_refusal: bytes | None = None
+        self.loading = False
+        # CLIENT PAUSE: until when (Unix milliseconds, 0: not paused), and whether only writes wait.
+        self.paused_until: i64 = 0
+        self.paused_writes_only = False
+        self.commands_processed: i64 = 0
+        self.error_replies: i64 = 0
+        self._changed = False
+        self.error_counts: dict[bytes, int] = {}
+        self.unexpected_errors: i64 = 0
+
+    def update_guard(self) -> None:
+        """To be called when ``loading``, ``write_refusal`` or the pause has changed."""
+        self.guarded = self.loading or self.write_refusal is not None or self.paused_until != 0
+
+    def find(self, argv: list[bytes]) -> Command | None:
+        """The command, or subcommand, that a request names."""
+        command = self._by_name.get(argv[0])
+        if command is None:
+            command = self._by_name.get(argv[0].lower())
+            if command is None:
+                return None
+        if command.subcommands is not None and len(argv) > 1:
+            return command.subcommands.get(argv[1].lower())
+        return command
+
+    def run(self, client: Client, command: Command, argv: list[bytes]) -> i64:
+        """Runs a command that may run; says what the journal is to be told.
+
+        UNCHANGED: nothing.  AS_SENT: the request itself.  EFFECTS: the caller is to call ``journal_effects``.
+        """
+        instance = self.instance
+        before: i64 = instance.dirty
+        command.calls += 1
+        try:
+            command.handler(client, argv)
+        except CommandError as error:
+            self.reject(client, command, error.text, False)
+        except Exception:
+            # A bug of ours: the peer learns no more than that, the log has it all, and the connection ends, as the
+            # reply may be half written.
+            log.exception("unexpected error in %s", command.spec.name)
+            self.unexpected_errors += 1
+            self.reject(client, command, _INTERNAL, False)
+            client.closing = True
+        self._changed = instance.dirty != before
+        if instance.effects is not None or instance.keyspace.expired:
+            return EFFECTS
+        return AS_SENT if self._changed else UNCHANGED
+
+    def journal_effects(self, argv: list[bytes], db: i64) -> None:
+        """Journals what the last ``run`` did: first the keys that it found expired, then its own effect."""
+        instance = self.instance
+        effects = instance.effects
+        instance.effects = None
+        if instance.keyspace.expired:
+            self.journal_expired()
+        if effects is None:
+            if self._changed:
+                self.journal.add(argv, db)
+        elif len(effects) > 1 and not self.journal.in_transaction():
+            self.journal.begin()
+            for effect in effects:
+                self.journal.add(effect, db)
+            self.journal.end()
+        else:
+            for effect in effects:
+                self.journal.add(effect, db)
+
+    def journal_expired(self) -> None:
+        """Writes the DELs of keys that were found expired."""
+        keyspace = self.instance.keyspace
+        for each in keyspace.expired:
+            self.journal.add([b"DEL", each.key], each.db)
+        self.instance.dirty += len(keyspace.expired)
+        keyspace.expired = []
+
+    def run_queue(self, client: Client, queue: list[list[bytes]]) -> None:
+        """Runs a transaction's queue; one MULTI/EXEC in the journal holds its effects."""
+        self.journal.begin()
+        try:
+            for argv in queue:
+                command = self.find(argv)
+                assert command is not None
+                self.commands_processed += 1
+                refusal = self.refusal(client, command)
+                if refusal is not None and command.flags & WRITE:
+                    self.reject(client, command, refusal, True)
+                    continue
+                index: i64 = client.db.index
+                if self.run(client, command, argv) != UNCHANGED:
+                    self.journal_effects(argv, index)
+        finally:
+            self.journal.end()
+            # EXEC itself has no effect beyond what is in the journal by now.
+            self.instance.effects = []
+
+    def reject(self, client: Client, command: Command | None, text: bytes, rejected: bool) -> None:
+        """Replies with an error and counts it; ``rejected`` says that the command did not run at all."""
+        client.reply.error(text)
+        if command is not None:
+            if rejected:
+                command.rejected += 1
+            else:
+                command.failed += 1
+        self.error_replies += 1
+        code = text.partition(b" ")[0]
+        if len(self.error_counts) < 128 or code in self.error_counts:
+            self.error_counts[code] = self.error_counts.get(code, 0) + 1
+
+    def complaint(self, client: Client, command: Command | None, argv: list[bytes]) -> bytes | None:
+        """What is wrong with a request before anything is run, or None."""
+        if command is None:
+            container = self._by_name.get(argv[0].lower())
+            if container is not None:
+                return errors.unknown_subcommand(container.name, argv[1])
+            return unknown_command(argv)
+        size: i64 = len(argv)
+        arity: i64 = command.arity
+        if (arity > 0 and size != arity) or size < -arity:
+            return errors.wrong_arity(command.name)
+        if command.flags & PROTECTED and not self.debug_allowed(client):
+            return (
+                b"ERR " + command.name.partition(b"|")[0].upper() + b" command not allowed. If the enable-debug-command "
+                b'option is set to "local", you can run it from a local connection, otherwise you need to set this '
+                b"option in the configuration file, and then restart the server."
+            )
+        if not client.authenticated and not command.flags & NO_AUTH:
+            return _NOAUTH
+        return self.refusal(client, command)
+
+    def refusal(self, client: Client, command: Command) -> bytes | None:
+        """Why the server's present state forbids the command, or None."""
+        if client.replaying:
+            return None
+        if self.write_refusal is not None and command.flags & (WRITE | MAY_REPLICATE):
+            return self.write_refusal
+        if self.loading and not command.flags & LOADING:
+            return _LOADING
+        if client.in_multi and command.flags & NO_MULTI and command.name != b"watch" and command.name != b"multi":
+            return b"ERR Command not allowed inside a transaction"
+        return None
+
+    def debug_allowed(self, client: Client) -> bool:
+        """enable-debug-command."""
+        return self.instance.debug_allowed
+
+    def holds(self, command: Command, client: Client) -> bool:
+        """Whether CLIENT PAUSE makes this command wait."""
+        if self.paused_until == 0 or command.flags & UNPAUSED or client.replaying:
+            return False
+        if self.instance.now >= self.paused_until:
+            self.paused_until = 0
+            self.update_guard()
+            return False
+        if not self.paused_writes_only:
+            return True
+        if command.name == b"exec":
+            for argv in client.queue:
+                queued = self.find(argv)
+                if queued is not None and queued.flags & (WRITE | MAY_REPLICATE):
+                    return True
+            return False
+        return not client.in_multi and (command.flags & (WRITE | MAY_REPLICATE)) != 0
+
+    def queue(self, client: Client, command: Command, argv: list[bytes]) -> bool:
+        """Inside MULTI: queues what is to wait for EXEC; False where the command is to run now."""
+        if command.flags & NOT_QUEUED:
+            if command.name == b"multi":
+                self.reject(client, command, b"ERR MULTI calls can not be nested", False)
+                return True
+            if command.name == b"watch":
+                self.reject(client, command, b"ERR WATCH inside MULTI is not allowed", False)
+                return True
+            return False
+        client.queue.append(argv)
+        client.reply.raw(b"+QUEUED\r\n")
+        return True
+
+
+def unknown_command(argv: list[bytes]) -> bytes:
+    """The complaint about a command that does not exist; it repeats the first of its arguments."""
+    shown = bytearray()
+    for argument in argv[1:]:
+        if len(shown) >= _SHOWN:
+            break
+        shown += b"'" + argument[: _SHOWN - len(shown)] + b"' "
+    name = argv[0][:_SHOWN]
+    return b"ERR unknown command '" + name + b"', with args beginning with: " + bytes(shown)

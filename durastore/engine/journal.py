@@ -1,0 +1,83 @@
+"""The journal: every effect on the dataset, once, in a form that replays to the same state.
+
+The AOF and replicas take the same bytes.  What a client sent is taken as it is wherever it replays alike: a run of
+such requests in one input buffer is one slice of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from librt.strings import BytesWriter
+from mypy_extensions import i64
+
+from durastore.protocol.parser import encode_request
+
+_MULTI: Final = b"*1\r\n$5\r\nMULTI\r\n"
+_EXEC: Final = b"*1\r\n$4\r\nEXEC\r\n"
+
+
+@final
+class Journal:
+    """Collects the effects of one wake.  ``db`` is the database that the next effect would be replayed in."""
+
+    def __init__(self) -> None:
+        self.enabled = False
+        self.db: i64 = -1
+        self.out = BytesWriter()
+        self._transaction = False
+        self._outer = self.out
+        self._effects: i64 = 0
+
+    def take(self) -> bytes:
+        """All effects since the last call."""
+        data = self.out.getvalue()
+        self.out.truncate(0)
+        if len(data) > 1048576:
+            self.out = BytesWriter()
+        return data
+
+    def restart(self) -> None:
+        """A reader that begins here knows of no database: the next effect selects it."""
+        self.db = -1
+
+    def raw(self, request: bytes, db: i64) -> None:
+        """Adds requests that are in canonical form, all of one database."""
+        if not self.enabled:
+            return
+        if self.db != db:
+            self._select(db)
+        self._effects += 1
+        self.out.write(request)
+
+    def add(self, argv: list[bytes], db: i64) -> None:
+        """Adds one effect."""
+        self.raw(encode_request(argv), db)
+
+    def _select(self, db: i64) -> None:
+        self.db = db
+        self.out.write(encode_request([b"SELECT", b"%d" % db]))
+
+    def begin(self) -> None:
+        """What follows until ``end`` takes effect as a whole or not at all.  Does not nest."""
+        assert not self._transaction
+        self._transaction = True
+        self._effects = 0
+        self._outer = self.out
+        self.out = BytesWriter()
+
+    def end(self) -> None:
+        """Ends what ``begin`` began; a single effect needs no MULTI around it."""
+        inner = self.out.getvalue()
+        self.out = self._outer
+        self._transaction = False
+        if self._effects > 1:
+            self.out.write(_MULTI)
+            self.out.write(inner)
+            self.out.write(_EXEC)
+        else:
+            self.out.write(inner)
+
+    def in_transaction(self) -> bool:
+        """Whether ``begin`` was called and ``end`` was not yet."""
+        return self._transaction

@@ -1,0 +1,179 @@
+"""A connection without its socket: bytes in, bytes out.
+
+``feed`` takes what arrived and runs every request that is complete; ``take_output`` gives the replies.  The session
+stops by itself when its output grows large or CLIENT PAUSE holds a command; ``resume`` goes on.
+"""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from durastore.commands.client import Client
+from durastore.commands.spec import ADMIN, PROTECTED
+from durastore.commands.table import Command
+from durastore.commands.transactions import leave_transaction
+from durastore.engine.engine import AS_SENT, EFFECTS, Engine
+from durastore.protocol.parser import ERROR, REQUEST, RequestParser
+
+# A session that has collected this much output waits until it is taken, so that a pipeline of large reads
+# cannot hold all its replies in memory at once.
+OUTPUT_PAUSE: Final = 1 << 20
+
+
+@final
+class Session:
+    """One client of an engine."""
+
+    def __init__(self, engine: Engine, client: Client, max_bulk: int, max_buffer: int) -> None:
+        self.engine = engine
+        self.client = client
+        self.parser = RequestParser(max_bulk, max_buffer)
+        self.parser.authenticated = client.authenticated
+        # Requests that have arrived wait for output to be taken.
+        self.output_full = False
+        # The request in ``parser.argv`` waits for the end of CLIENT PAUSE.
+        self.held = False
+        # Over client-query-buffer-limit, or a protocol error: for the log.
+        self.failure = b""
+        self._run_start: i64 = -1
+        self._run_end: i64 = -1
+        self._run_db: i64 = 0
+
+    def feed(self, data: bytes) -> None:
+        """Takes bytes from the peer and runs what is complete."""
+        self.client.bytes_in += len(data)
+        self.parser.feed(data)
+        if not self.held and not self.output_full:
+            self._serve()
+
+    def resume(self) -> None:
+        """Goes on after a pause or after output was taken."""
+        self.output_full = False
+        if self.held:
+            self.held = False
+            self._execute(self.parser.argv)
+        if not self.held:
+            self._serve()
+
+    def wants_resume(self) -> bool:
+        """Whether requests wait that could run as soon as there is room for output."""
+        return self.output_full
+
+    def take_output(self) -> bytes:
+        """The replies since the last call."""
+        return self.client.reply.take()
+
+    def _serve(self) -> None:
+        parser = self.parser
+        client = self.client
+        out = client.reply.out
+        while not client.closing:
+            if len(out) > OUTPUT_PAUSE and not client.replaying:
+                self.output_full = True
+                break
+            outcome = parser.next()
+            if outcome != REQUEST:
+                if outcome == ERROR:
+                    self._protocol_error()
+                break
+            self._execute(parser.argv)
+            if self.held:
+                break
+        self._flush_run()
+
+    def _execute(self, argv: list[bytes]) -> None:
+        engine = self.engine
+        client = self.client
+        engine.commands_processed += 1
+        client.commands += 1
+        command = engine.find(argv)
+        if (
+            command is None
+            or engine.guarded
+            or client.in_multi
+            or not client.authenticated
+            or client.reply_off
+            or client.reply_skip != 0
+        ):
+            self._execute_guarded(command, argv)
+            return
+        size: i64 = len(argv)
+        arity: i64 = command.arity
+        if (arity > 0 and size != arity) or size < -arity or command.flags & (PROTECTED | ADMIN):
+            self._execute_guarded(command, argv)
+            return
+        client.last_command = command.spec.name
+        index: i64 = client.db.index
+        outcome: i64 = engine.run(client, command, argv)
+        if outcome == AS_SENT:
+            self._journal(argv, index)
+        elif outcome == EFFECTS:
+            self._flush_run()
+            engine.journal_effects(argv, index)
+
+    def _execute_guarded(self, command: Command | None, argv: list[bytes]) -> None:
+        """The careful path: something about the request, the connection or the server is out of the ordinary."""
+        engine = self.engine
+        client = self.client
+        before: i64 = len(client.reply.out)
+        complaint = engine.complaint(client, command, argv)
+        if complaint is not None:
+            if command is not None and command.name == b"exec":
+                leave_transaction(client)
+                complaint = b"EXECABORT Transaction discarded because of: " + complaint
+            elif client.in_multi:
+                client.multi_failed = True
+            engine.reject(client, command, complaint, True)
+        else:
+            assert command is not None
+            if engine.holds(command, client):
+                self.held = True
+                return
+            if not client.in_multi or not engine.queue(client, command, argv):
+                client.last_command = command.spec.name
+                # EXEC and administrative commands reach the journal by ways of their own.
+                self._flush_run()
+                index: i64 = client.db.index
+                outcome: i64 = engine.run(client, command, argv)
+                if outcome == AS_SENT:
+                    engine.journal.add(argv, index)
+                elif outcome == EFFECTS:
+                    engine.journal_effects(argv, index)
+                self.parser.authenticated = client.authenticated
+        if client.reply_off or client.reply_skip != 0:
+            # CLIENT REPLY OFF and SKIP are silent themselves, and CLIENT REPLY ON is not.
+            client.reply.out.truncate(before)
+        if client.reply_skip > 0:
+            client.reply_skip -= 1
+
+    def _journal(self, argv: list[bytes], db: i64) -> None:
+        """Journals a request as it was sent: as part of a run of the input where it stands there."""
+        journal = self.engine.journal
+        if not journal.enabled:
+            return
+        start: i64 = self.parser.start
+        if start == -1:
+            self._flush_run()
+            journal.add(argv, db)
+            return
+        if self._run_start != -1 and start == self._run_end and db == self._run_db:
+            self._run_end = self.parser.pos
+            return
+        self._flush_run()
+        self._run_start = start
+        self._run_end = self.parser.pos
+        self._run_db = db
+
+    def _flush_run(self) -> None:
+        if self._run_start != -1:
+            self.engine.journal.raw(self.parser.buf[self._run_start : self._run_end], self._run_db)
+            self._run_start = -1
+
+    def _protocol_error(self) -> None:
+        """Tells the peer, which is then disconnected."""
+        self.failure = self.parser.error or b"ERR client-query-buffer-limit reached"
+        if self.parser.error:
+            self.client.reply.error(self.parser.error)
+        self.client.closing = True

@@ -1,0 +1,294 @@
+"""Databases: keys with expiry, watched keys, and the numbers that INFO tells of them."""
+
+from __future__ import annotations
+
+import random
+from typing import final
+
+from mypy_extensions import i64, mypyc_attr
+
+from durastore.keyspace.table import HASH_MASK, Segment, Table
+from durastore.keyspace.values import Value
+
+
+@mypyc_attr(allow_interpreted_subclasses=False)
+class Watcher:
+    """Somebody who wants to know that a key has changed (WATCH)."""
+
+    def key_changed(self) -> None:
+        """Called at each change of a watched key."""
+        raise NotImplementedError
+
+
+@final
+class Expired:
+    """A key that was found expired and removed; the engine writes its DEL into the journal."""
+
+    def __init__(self, db: i64, key: bytes) -> None:
+        self.db: i64 = db
+        self.key = key
+
+
+@final
+class Keyspace:
+    """All databases of one server, and what they have in common."""
+
+    def __init__(self, databases: int) -> None:
+        # While a log or a primary's stream is replayed, its own DELs say which keys have expired.
+        self.expiring = True
+        self.expired: list[Expired] = []
+        self.expired_keys: i64 = 0
+        self.hits: i64 = 0
+        self.misses: i64 = 0
+        self.functions: list[bytes] = []
+        self.databases: list[Database] = [Database(self, i) for i in range(databases)]
+
+    def swap(self, first: Database, second: Database) -> None:
+        """Exchanges the content of two databases (SWAPDB); what is watched stays with the number."""
+        for db, other in ((first, second), (second, first)):
+            for key in list(db.watched):
+                if db.exists(key) or other.exists(key):
+                    db.changed(key)
+        first.table, second.table = second.table, first.table
+        first.expiry_cursor = second.expiry_cursor = 0
+
+    def key_count(self) -> int:
+        """The keys of all databases, expired ones that were not removed yet among them."""
+        total = 0
+        for db in self.databases:
+            total += db.table.count
+        return total
+
+
+@final
+class Database:
+    """One numbered database.  ``now`` is always an argument, in Unix milliseconds."""
+
+    def __init__(self, keyspace: Keyspace, index: i64) -> None:
+        self.keyspace = keyspace
+        self.index: i64 = index
+        self.table = Table()
+        self.watched: dict[bytes, list[Watcher]] = {}
+        self.expiry_cursor: i64 = 0
+        self.merge_cursor: i64 = 0
+        self.average_ttl: i64 = 0
+
+    def lookup(self, key: bytes, now: i64) -> object | None:
+        """The live value of a key, or None; an expired key is removed."""
+        table = self.table
+        segment = table.find(key)
+        value = segment.items.get(key)
+        if value is not None and segment.expires and self._expire_if_due(segment, key, now):
+            return None
+        return value
+
+    def lookup_read(self, key: bytes, now: i64) -> object | None:
+        """As ``lookup``, and counts a hit or a miss."""
+        table = self.table
+        segment = table.find(key)
+        value = segment.items.get(key)
+        if value is not None and segment.expires and self._expire_if_due(segment, key, now):
+            value = None
+        if value is None:
+            self.keyspace.misses += 1
+        else:
+            self.keyspace.hits += 1
+        return value
+
+    def _expire_if_due(self, segment: Segment, key: bytes, now: i64) -> bool:
+        when = segment.expires.get(key)
+        if when is None or now <= when or not self.keyspace.expiring:
+            return False
+        self.expire(segment, key)
+        return True
+
+    def expire(self, segment: Segment, key: bytes) -> None:
+        """Removes a key whose time has come."""
+        self.table.remove(segment, key)
+        self.keyspace.expired.append(Expired(self.index, key))
+        self.keyspace.expired_keys += 1
+        if self.watched:
+            self.changed(key)
+
+    def exists(self, key: bytes) -> bool:
+        """Whether the key is stored, expired or not."""
+        return key in self.table.find(key).items
+
+    def set(self, key: bytes, value: object) -> None:
+        """Stores a value; an expiry that the key had is gone."""
+        table = self.table
+        segment = table.find(key)
+        if segment.expires:
+            table.clear_expiry(segment, key)
+        table.store(segment, key, value)
+        if self.watched:
+            self.changed(key)
+
+    def replace(self, key: bytes, value: object) -> None:
+        """Stores a value; the key keeps its expiry."""
+        table = self.table
+        table.store(table.find(key), key, value)
+        if self.watched:
+            self.changed(key)
+
+    def set_with_expiry(self, key: bytes, value: object, when: i64) -> None:
+        """Stores a value that expires at ``when`` (-1: never)."""
+        self.set(key, value)
+        if when != -1:
+            table = self.table
+            table.set_expiry(table.find(key), key, when)
+
+    def writable(self, key: bytes, value: Value) -> Value:
+        """The stored value in a form that may be changed in place: cloned first if a snapshot still needs it."""
+        table = self.table
+        segment = table.find(key)
+        table.before_write(segment)
+        if value.shared:
+            value = value.copy()
+            segment.items[key] = value
+        if self.watched:
+            self.changed(key)
+        return value
+
+    def delete(self, key: bytes) -> bool:
+        """Removes a key; says whether it was there."""
+        table = self.table
+        segment = table.find(key)
+        if key not in segment.items:
+            return False
+        table.remove(segment, key)
+        if self.watched:
+            self.changed(key)
+        return True
+
+    def get_expiry(self, key: bytes) -> i64:
+        """When the key expires (Unix milliseconds), or -1."""
+        expires = self.table.find(key).expires
+        if not expires:
+            return -1
+        when = expires.get(key)
+        if when is None:
+            return -1
+        return when
+
+    def set_expiry(self, key: bytes, when: i64) -> None:
+        """Gives a key that is there an expiry."""
+        table = self.table
+        table.set_expiry(table.find(key), key, when)
+        if self.watched:
+            self.changed(key)
+
+    def clear_expiry(self, key: bytes) -> bool:
+        """Takes the expiry from a key; says whether there was one."""
+        table = self.table
+        if not table.clear_expiry(table.find(key), key):
+            return False
+        if self.watched:
+            self.changed(key)
+        return True
+
+    def flush(self) -> int:
+        """Removes all keys; returns how many there were.
+
+        The old table is dropped whole: a walk over it goes on undisturbed.
+        """
+        removed = int(self.table.count)
+        for key in list(self.watched):
+            if self.exists(key):
+                self.changed(key)
+        self.table = Table()
+        self.expiry_cursor = 0
+        self.merge_cursor = 0
+        return removed
+
+    def random_key(self, now: i64) -> bytes | None:
+        """A random live key, or None where there is none."""
+        attempts = 0
+        while self.table.count:
+            segment = self.table.at(random.getrandbits(63) & HASH_MASK)
+            if not segment.items:
+                segment = self._segment_with_keys(segment)
+            key = random.choice(list(segment.items))
+            attempts += 1
+            if not segment.expires or not self._expire_if_due(segment, key, now):
+                return key
+            if attempts >= 100:
+                return key
+        return None
+
+    def _segment_with_keys(self, segment: Segment) -> Segment:
+        while not segment.items:
+            position = self.table.segment_after(segment)
+            segment = self.table.at(0 if position == -1 else position)
+        return segment
+
+    def scan(self, cursor: i64, count: i64, now: i64) -> tuple[int, list[bytes]]:
+        """A stretch of live keys and the next cursor; see ``Table.scan``."""
+        found: list[bytes] = []
+        following = self.table.scan(cursor, count, found)
+        if self.table.expires_count:
+            found = [key for key in found if not self._expire_if_due(self.table.find(key), key, now)]
+        return following, found
+
+    def expire_slice(self, now: i64, segments: i64) -> i64:
+        """Active expiry: removes the expired keys of the next segments; returns how many it removed.
+
+        ``segments`` bounds the work.  A segment that holds nothing due costs one comparison, so that a cycle over a
+        large database is cheap.
+        """
+        table = self.table
+        removed: i64 = 0
+        while segments > 0 and table.expires_count:
+            segments -= 1
+            segment = table.at(self.expiry_cursor)
+            if segment.expires and segment.next_expiry < now:
+                earliest: i64 = HASH_MASK
+                due: list[bytes] = []
+                for key, when in segment.expires.items():
+                    at: i64 = when
+                    if at < now:
+                        due.append(key)
+                    elif at < earliest:
+                        earliest = at
+                segment.next_expiry = earliest
+                for key in due:
+                    self.expire(segment, key)
+                removed += len(due)
+            position = table.segment_after(segment)
+            self.expiry_cursor = 0 if position == -1 else position
+            if position == -1:
+                break
+        return removed
+
+    def merge_slice(self, segments: i64) -> None:
+        """Joins sparse neighbours among the next segments, so that memory follows a shrinking database."""
+        table = self.table
+        while segments > 0 and table.depth:
+            segments -= 1
+            segment = table.merge(table.at(self.merge_cursor))
+            position = table.segment_after(segment)
+            self.merge_cursor = 0 if position == -1 else position
+            if position == -1:
+                break
+
+    def watch(self, key: bytes, watcher: Watcher) -> None:
+        """From now on the watcher hears of each change of the key."""
+        watchers = self.watched.get(key)
+        if watchers is None:
+            self.watched[key] = [watcher]
+        elif watcher not in watchers:
+            watchers.append(watcher)
+
+    def unwatch(self, key: bytes, watcher: Watcher) -> None:
+        """Takes back ``watch``."""
+        watchers = self.watched[key]
+        watchers.remove(watcher)
+        if not watchers:
+            del self.watched[key]
+
+    def changed(self, key: bytes) -> None:
+        """Tells those who watch the key."""
+        watchers = self.watched.get(key)
+        if watchers is not None:
+            for watcher in watchers:
+                watcher.key_changed()

@@ -1,0 +1,296 @@
+"""The segmented hash table under every database.
+
+An extendible hash: a directory indexed by the top bits of the key's hash, over segments that are plain dicts of
+at most ``SEGMENT_LIMIT`` keys and split in two.  Everything that must not pause in proportion to the number of keys
+(growing, scanning from a cursor, sampling, snapshots) works on one segment at a time.
+
+Hash space is 0 .. 2**63; a *position* is a point in it, and the segment at a position covers
+``[segment.start, segment.end)``.  Positions stay valid while segments split and merge, which is what makes them
+usable as SCAN cursors and as the progress of a walk.
+
+Invariant of walks (fork-free snapshots): whoever changes a segment calls ``before_write`` first, so a segment that
+the current walk has not reached is captured in the state that it had when the walk began.
+"""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from durastore.keyspace.values import Value
+
+HASH_BITS: Final = 63
+HASH_MASK: Final = 0x7FFFFFFFFFFFFFFF
+# The number of keys at which CPython's dict would grow from a table of 1024 slots: filling it and no more
+# wastes least memory, and a half fits a table of 512 slots just as exactly.
+SEGMENT_LIMIT: Final = 682
+# 48 bits of position are ample for a cursor, and small enough for clients that keep cursors in doubles.
+CURSOR_SHIFT: Final = 15
+
+
+@final
+class Segment:
+    """The keys of one stretch of hash space.  ``expires`` holds Unix milliseconds for the keys that have an expiry."""
+
+    def __init__(self, start: i64, depth: i64, epoch: i64) -> None:
+        self.items: dict[bytes, object] = {}
+        self.expires: dict[bytes, int] = {}
+        self.start: i64 = start
+        self.depth: i64 = depth
+        self.epoch: i64 = epoch
+        # No key of this segment expires before this time; -1: nothing is known.
+        self.next_expiry: i64 = -1
+
+    def width(self) -> i64:
+        """How much hash space the segment covers."""
+        one: i64 = 1
+        # 2**63 does not fit a native integer; the callers treat the wrapped value by ``end``.
+        return one << (HASH_BITS - self.depth)
+
+
+@final
+class Captured:
+    """What one segment held when a walk began."""
+
+    def __init__(self, keys: list[bytes], values: list[object], expires: dict[bytes, int]) -> None:
+        self.keys = keys
+        self.values = values
+        self.expires = expires
+
+
+@final
+class Walk:
+    """One pass over a table that sees the state at its beginning, whatever is written meanwhile."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.keys: i64 = table.count
+        self.expires: i64 = table.expires_count
+        self.position: i64 = 0
+        self.done = False
+        # Pre-images taken by writers ahead of the walk; drained first, so that they do not pile up.
+        self.captured: list[Captured] = []
+
+    def step(self) -> Captured | None:
+        """The next segment's content, or None when the walk is complete."""
+        if self.captured:
+            return self.captured.pop()
+        table = self.table
+        while not self.done:
+            segment = table.directory[self.position >> table.shift]
+            if segment.depth == 0 or segment.start > HASH_MASK - segment.width():
+                self.done = True
+            else:
+                self.position = segment.start + segment.width()
+            if segment.epoch != table.epoch:
+                segment.epoch = table.epoch
+                if segment.items:
+                    return capture(segment)
+        self.close()
+        return None
+
+    def close(self) -> None:
+        """Ends the walk; writers capture nothing from here on."""
+        if self.table.walk is self:
+            self.table.walk = None
+
+
+def capture(segment: Segment) -> Captured:
+    """Keeps a segment's content by reference; mutable values are marked so that writers clone them."""
+    values = list(segment.items.values())
+    for value in values:
+        if isinstance(value, Value):
+            value.shared = True
+    return Captured(list(segment.items), values, segment.expires.copy())
+
+
+@final
+class Table:
+    """The keys of one database."""
+
+    def __init__(self) -> None:
+        self.directory: list[Segment] = [Segment(0, 0, 0)]
+        self.depth: i64 = 0
+        self.shift: i64 = HASH_BITS
+        self.count: i64 = 0
+        self.expires_count: i64 = 0
+        self.epoch: i64 = 0
+        self.walk: Walk | None = None
+
+    def begin_walk(self) -> Walk:
+        """Starts a walk from the present state; there is at most one at a time."""
+        assert self.walk is None
+        self.epoch += 1
+        self.walk = Walk(self)
+        return self.walk
+
+    def find(self, key: bytes) -> Segment:
+        """The segment that holds, or would hold, the key."""
+        if self.depth == 0:
+            return self.directory[0]
+        h: i64 = hash(key)
+        return self.directory[(h & HASH_MASK) >> self.shift]
+
+    def at(self, position: i64) -> Segment:
+        """The segment at a position of hash space."""
+        if self.depth == 0:
+            return self.directory[0]
+        return self.directory[position >> self.shift]
+
+    def before_write(self, segment: Segment) -> None:
+        """To be called before a segment changes: takes the pre-image that a walk still needs."""
+        if segment.epoch != self.epoch:
+            segment.epoch = self.epoch
+            walk = self.walk
+            if walk is not None and segment.items:
+                walk.captured.append(capture(segment))
+
+    def store(self, segment: Segment, key: bytes, value: object) -> None:
+        """Sets a key of a segment, leaving its expiry alone; splits the segment when it is full."""
+        self.before_write(segment)
+        items = segment.items
+        before: i64 = len(items)
+        items[key] = value
+        after: i64 = len(items)
+        if after != before:
+            self.count += 1
+            if after > SEGMENT_LIMIT:
+                self.split(segment)
+
+    def remove(self, segment: Segment, key: bytes) -> object:
+        """Takes a key that is there, and its expiry, out of the segment; returns its value."""
+        self.before_write(segment)
+        value = segment.items.pop(key)
+        self.count -= 1
+        if segment.expires and segment.expires.pop(key, None) is not None:
+            self.expires_count -= 1
+        if not segment.items:
+            # A dict does not give its memory back when it empties.
+            segment.items = {}
+            segment.expires = {}
+        return value
+
+    def set_expiry(self, segment: Segment, key: bytes, when: i64) -> None:
+        """Gives a key that is there an expiry (Unix milliseconds)."""
+        self.before_write(segment)
+        expires = segment.expires
+        before: i64 = len(expires)
+        expires[key] = when
+        if len(expires) != before:
+            self.expires_count += 1
+        if before == 0 or (segment.next_expiry > when):
+            segment.next_expiry = when
+
+    def clear_expiry(self, segment: Segment, key: bytes) -> bool:
+        """Takes the expiry from a key; says whether there was one."""
+        if not segment.expires or key not in segment.expires:
+            return False
+        self.before_write(segment)
+        del segment.expires[key]
+        self.expires_count -= 1
+        return True
+
+    def split(self, segment: Segment) -> None:
+        """Divides a full segment in two, doubling the directory where it is not deep enough."""
+        if segment.depth >= HASH_BITS - CURSOR_SHIFT:
+            # Only equal hashes get here; the dict copes.
+            return
+        if segment.depth == self.depth:
+            doubled: list[Segment] = []
+            for each in self.directory:
+                doubled.append(each)
+                doubled.append(each)
+            self.directory = doubled
+            self.depth += 1
+            self.shift -= 1
+        depth: i64 = segment.depth + 1
+        one: i64 = 1
+        bit: i64 = one << (HASH_BITS - depth)
+        low = Segment(segment.start, depth, segment.epoch)
+        high = Segment(segment.start | bit, depth, segment.epoch)
+        low.next_expiry = segment.next_expiry
+        high.next_expiry = segment.next_expiry
+        low_items = low.items
+        high_items = high.items
+        for key, value in segment.items.items():
+            h: i64 = hash(key)
+            if h & bit:
+                high_items[key] = value
+            else:
+                low_items[key] = value
+        for key, when in segment.expires.items():
+            h2: i64 = hash(key)
+            if h2 & bit:
+                high.expires[key] = when
+            else:
+                low.expires[key] = when
+        self._place(low)
+        self._place(high)
+
+    def _place(self, segment: Segment) -> None:
+        """Points the directory's slots of the segment's stretch at it."""
+        one: i64 = 1
+        slots: i64 = one << (self.depth - segment.depth)
+        first: i64 = segment.start >> self.shift if self.depth else 0
+        for i in range(slots):
+            self.directory[first + i] = segment
+
+    def merge(self, segment: Segment) -> Segment:
+        """Joins a sparse segment with its sparse neighbour; returns the segment that is there now."""
+        if segment.depth == 0:
+            return segment
+        one: i64 = 1
+        bit: i64 = one << (HASH_BITS - segment.depth)
+        buddy = self.at(segment.start ^ bit)
+        if buddy.depth != segment.depth or len(segment.items) + len(buddy.items) > SEGMENT_LIMIT // 4:
+            return segment
+        self.before_write(segment)
+        self.before_write(buddy)
+        joined = Segment(segment.start & ~bit, segment.depth - 1, segment.epoch)
+        joined.items.update(segment.items)
+        joined.items.update(buddy.items)
+        joined.expires.update(segment.expires)
+        joined.expires.update(buddy.expires)
+        self._place(joined)
+        return joined
+
+    def scan(self, cursor: i64, count: i64, found: list[bytes]) -> i64:
+        """Appends the keys of the next stretch of hash space, about ``count``; returns the next cursor, 0 at the end.
+
+        A key that stays in the table during a full iteration is returned at least once, whatever else comes and goes.
+        """
+        position: i64 = cursor << CURSOR_SHIFT
+        wanted: i64 = len(found) + count
+        while len(found) < wanted:
+            segment = self.at(position)
+            size: i64 = len(segment.items)
+            width_bits: i64 = HASH_BITS - segment.depth
+            rest: i64 = wanted - len(found)
+            # A stretch of the segment that holds about as many keys as are still wanted.
+            while size > rest and width_bits > CURSOR_SHIFT:
+                size >>= 1
+                width_bits -= 1
+            if width_bits == HASH_BITS:
+                found.extend(segment.items)
+                return 0
+            first: i64 = position >> width_bits
+            if width_bits == HASH_BITS - segment.depth and position == segment.start:
+                found.extend(segment.items)
+            else:
+                for key in segment.items:
+                    h: i64 = hash(key)
+                    h &= HASH_MASK
+                    if h >> width_bits == first and h >= position:
+                        found.append(key)
+            one: i64 = 1
+            if first + 1 >= one << (HASH_BITS - width_bits):
+                return 0
+            position = (first + 1) << width_bits
+        return position >> CURSOR_SHIFT
+
+    def segment_after(self, segment: Segment) -> i64:
+        """The position behind a segment, or -1 behind the last."""
+        if segment.depth == 0 or segment.start > HASH_MASK - segment.width():
+            return -1
+        return segment.start + segment.width()

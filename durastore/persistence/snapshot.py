@@ -1,0 +1,111 @@
+"""Fork-free snapshots: the keyspace as it was at one moment, written while it goes on changing.
+
+``Snapshot`` begins one walk per database; writers that are ahead of a walk leave pre-images (``keyspace.table``), so
+the file holds exactly the state at the beginning.  Its work is cut into slices with a deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from durastore.keyspace.database import Database, Keyspace
+from durastore.keyspace.table import Captured, Walk
+from durastore.persistence.rdb import RdbWriter
+
+# How much is serialised before it is written out.
+CHUNK: Final = 256 * 1024
+# The clock is read once for so many keys.
+KEYS_PER_LOOK: Final = 64
+
+
+@final
+class Part:
+    """One database of a snapshot."""
+
+    def __init__(self, db: Database) -> None:
+        self.index = int(db.index)
+        self.walk: Walk = db.table.begin_walk()
+
+
+@final
+class Snapshot:
+    """A snapshot in progress."""
+
+    def __init__(self, keyspace: Keyspace, writer: RdbWriter, aux: list[tuple[bytes, bytes]]) -> None:
+        self.writer = writer
+        self.parts: list[Part] = [Part(db) for db in keyspace.databases if db.table.count]
+        self.total: i64 = 0
+        for part in self.parts:
+            self.total += part.walk.keys
+        self.keys_written: i64 = 0
+        self.finished = False
+        self._part: i64 = 0
+        self._selected: i64 = -1
+        self._captured: Captured | None = None
+        self._next: i64 = 0
+        writer.begin(aux)
+        for code in keyspace.functions:
+            writer.function(code)
+
+    def close(self) -> None:
+        """Ends the walks, finished or not."""
+        for part in self.parts:
+            part.walk.close()
+
+    def step(self, deadline: float, clock: Callable[[], float]) -> bytes:
+        """Serialises until there is a chunk to write, or the deadline has passed, or all is done."""
+        writer = self.writer
+        while not self.finished:
+            captured = self._captured
+            if captured is None:
+                captured = self._capture()
+                if captured is None:
+                    writer.end()
+                    self.finished = True
+                    break
+            keys = captured.keys
+            values = captured.values
+            expires = captured.expires
+            i: i64 = self._next
+            end: i64 = len(keys)
+            if end - i > KEYS_PER_LOOK:
+                end = i + KEYS_PER_LOOK
+            self.keys_written += end - i
+            if expires:
+                while i < end:
+                    key = keys[i]
+                    writer.entry(key, values[i], expires.get(key, -1))
+                    i += 1
+            else:
+                while i < end:
+                    writer.entry(keys[i], values[i], -1)
+                    i += 1
+            self._next = i
+            if i == len(keys):
+                self._captured = None
+            if writer.pending() >= CHUNK or clock() >= deadline:
+                break
+        if self.finished or writer.pending() >= CHUNK:
+            return writer.take()
+        return b""
+
+    def _capture(self) -> Captured | None:
+        """The next segment to serialise.
+
+        The databases come one after the other; pre-images of a later database wait in its walk, as references.
+        """
+        while self._part < len(self.parts):
+            part = self.parts[self._part]
+            if self._selected != self._part:
+                self._selected = self._part
+                self.writer.select(part.index, int(part.walk.keys), int(part.walk.expires))
+            captured = part.walk.step()
+            if captured is not None:
+                self._captured = captured
+                self._next = 0
+                return captured
+            self._part += 1
+        return None

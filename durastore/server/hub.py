@@ -1,0 +1,370 @@
+"""The hub: serves every ready socket of a wake, in one pass.
+
+A wake is: receive and run what the ready sockets sent, append the wake's journal to the log once, then send the
+replies.  Replies leave after the log has taken the effects, and with ``appendfsync always`` after these are on disk.
+The hub waits on one epoll object, whose own descriptor a trio task waits for (``durastore.server.reactor``).
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import select
+import socket
+from collections import deque
+from typing import Final, final
+
+from mypy_extensions import i64, mypyc_attr
+
+from durastore.commands.client import Client
+from durastore.engine.engine import Engine
+from durastore.engine.session import Session
+
+log = logging.getLogger("durastore.server")
+
+_READ: Final = select.EPOLLIN
+_WRITE: Final = select.EPOLLOUT
+_BROKEN: Final = select.EPOLLERR | select.EPOLLHUP
+RECEIVE: Final = 16 * 1024
+RECEIVE_LARGE: Final = 1 << 20
+# A connection that owes its peer more than this is not read from until the peer has taken some.
+OUTPUT_LIMIT: Final = 1 << 20
+ACCEPTS_PER_TURN: Final = 64
+EVENTS_PER_TURN: Final = 1024
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Commit:
+    """Where a wake's journal goes, and what replies wait for."""
+
+    def append(self, data: bytes, now: int) -> bool:
+        """Takes the journal of one wake; False where it could not be written, and no reply may say otherwise."""
+        raise NotImplementedError
+
+    def appended(self) -> int:
+        """The offset behind all that was appended."""
+        raise NotImplementedError
+
+    def wait_for_disk(self) -> bool:
+        """Whether replies are to wait until what was appended is durable."""
+        raise NotImplementedError
+
+    def after_wake(self) -> None:
+        """Called between two wakes, when the log holds every effect."""
+        raise NotImplementedError
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Gatekeeper:
+    """Decides on new connections."""
+
+    def admit(self, sock: socket.socket, address: str, unix_socket: bool) -> Connection | None:
+        """The connection to serve, or None where it was refused (and told so)."""
+        raise NotImplementedError
+
+
+@final
+class Connection:
+    """A socket and its session."""
+
+    def __init__(self, sock: socket.socket, session: Session) -> None:
+        self.sock = sock
+        self.receive = sock.recv
+        self.send = sock.send
+        self.fd = sock.fileno()
+        self.session = session
+        self.client: Client = session.client
+        self.outgoing: deque[bytes] = deque()
+        self.outgoing_bytes: i64 = 0
+        # Replies that wait in the hub's gate for the disk.
+        self.gated: i64 = 0
+        self.interest: i64 = _READ
+        self.wrote = False
+        self.touched = False
+        self.closed = False
+        self.closing_at: i64 = 0
+
+
+@final
+class Gated:
+    """Replies that may leave once the log is durable up to ``offset``."""
+
+    def __init__(self, offset: int, connection: Connection, data: bytes) -> None:
+        self.offset = offset
+        self.connection = connection
+        self.data = data
+
+
+@final
+class Hub:
+    """All plain sockets of a server."""
+
+    def __init__(self, engine: Engine, commit: Commit, gatekeeper: Gatekeeper) -> None:
+        self.engine = engine
+        self.commit = commit
+        self.gatekeeper = gatekeeper
+        self.epoll = select.epoll()
+        self.poll = self.epoll.poll
+        self.connections: dict[int, Connection] = {}
+        self.listeners: dict[int, socket.socket] = {}
+        self.touched: list[Connection] = []
+        self.gate: deque[Gated] = deque()
+        self.resumable: list[Connection] = []
+        self.held: list[Connection] = []
+        self.bytes_in: i64 = 0
+        self.bytes_out: i64 = 0
+        self.wakes: i64 = 0
+
+    def listen(self, sock: socket.socket) -> None:
+        """Serves a listening socket from now on."""
+        sock.setblocking(False)
+        self.listeners[sock.fileno()] = sock
+        self.epoll.register(sock.fileno(), _READ)
+
+    def stop_listening(self) -> None:
+        """Closes all listening sockets."""
+        for fd, sock in self.listeners.items():
+            self.epoll.unregister(fd)
+            sock.close()
+        self.listeners = {}
+
+    def turn(self, now: i64) -> bool:
+        """One wake; False where nothing was there to do."""
+        events = self.poll(0, EVENTS_PER_TURN)
+        if not events and not self.resumable and not self.touched:
+            return False
+        instance = self.engine.instance
+        instance.now = now
+        self.wakes += 1
+        if self.resumable:
+            self._resume()
+        connections = self.connections
+        touched = self.touched
+        journal = self.engine.journal
+        for fd, mask in events:
+            connection = connections.get(fd)
+            if connection is None:
+                self._accept(fd)
+                continue
+            bits: i64 = mask
+            if bits & _READ:
+                session = connection.session
+                try:
+                    data = connection.receive(RECEIVE if session.parser.pieces_missing == 0 else RECEIVE_LARGE)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    self.drop(connection)
+                    continue
+                size: i64 = len(data)
+                if size == 0:
+                    self.drop(connection)
+                    continue
+                self.bytes_in += size
+                before: i64 = len(journal.out)
+                connection.client.last_interaction = now
+                session.feed(data)
+                if len(journal.out) != before:
+                    connection.wrote = True
+                if not connection.touched:
+                    connection.touched = True
+                    touched.append(connection)
+            elif bits & _BROKEN:
+                self.drop(connection)
+                continue
+            if bits & _WRITE and not connection.closed:
+                self._drain(connection)
+        self._finish(now)
+        return True
+
+    def _finish(self, now: i64) -> None:
+        """Appends the wake's journal, then sends what it replied."""
+        journal = self.engine.journal
+        commit = self.commit
+        touched = self.touched
+        if len(journal.out) > 0 and not commit.append(journal.take(), now):
+            # Nobody may take a failed write for a done one: who wrote in this wake hears nothing, and is cut off.
+            for connection in touched:
+                if connection.wrote:
+                    connection.client.reply.take()
+                    self.drop(connection)
+        if touched:
+            self.touched = []
+            gated = len(self.gate) > 0 or commit.wait_for_disk()
+            for connection in touched:
+                connection.touched = False
+                connection.wrote = False
+                if not connection.closed:
+                    self._flush(connection, gated)
+        commit.after_wake()
+
+    def touch(self, connection: Connection) -> None:
+        """Has a connection's output, or its end, seen to in the next wake."""
+        if not connection.touched and not connection.closed:
+            connection.touched = True
+            self.touched.append(connection)
+
+    def _flush(self, connection: Connection, gated: bool) -> None:
+        session = connection.session
+        data = session.take_output()
+        if session.output_full and connection.outgoing_bytes + len(data) <= OUTPUT_LIMIT * 2:
+            self.resumable.append(connection)
+        if session.held:
+            self.held.append(connection)
+            self._set_interest(connection)
+        if data:
+            if gated:
+                self.gate.append(Gated(self.commit.appended(), connection, data))
+                connection.gated += 1
+                connection.outgoing_bytes += len(data)
+            else:
+                self._send(connection, data)
+        if connection.client.closing and not connection.gated and not connection.outgoing:
+            self.drop(connection)
+
+    def _send(self, connection: Connection, data: bytes) -> None:
+        size: i64 = len(data)
+        if connection.outgoing:
+            connection.outgoing.append(data)
+            connection.outgoing_bytes += size
+            return
+        sent: i64 = 0
+        try:
+            sent = connection.send(data)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.drop(connection)
+            return
+        self.bytes_out += sent
+        connection.client.bytes_out += sent
+        if sent < size:
+            connection.outgoing.append(data[sent:])
+            connection.outgoing_bytes += size - sent
+            self._set_interest(connection)
+
+    def _set_interest(self, connection: Connection) -> None:
+        """Waits for room while output is owed, and reads on only while that is within bounds."""
+        interest: i64 = 0
+        if connection.outgoing:
+            interest = interest | _WRITE
+        if connection.outgoing_bytes <= OUTPUT_LIMIT and not connection.client.closing and not connection.session.held:
+            interest = interest | _READ
+        if interest != connection.interest:
+            connection.interest = interest
+            self.epoll.modify(connection.fd, interest)
+
+    def _drain(self, connection: Connection) -> None:
+        """The peer has room again."""
+        outgoing = connection.outgoing
+        while outgoing:
+            data = outgoing[0]
+            try:
+                sent: i64 = connection.send(data)
+            except BlockingIOError:
+                break
+            except OSError:
+                self.drop(connection)
+                return
+            self.bytes_out += sent
+            connection.client.bytes_out += sent
+            connection.outgoing_bytes -= sent
+            if sent < len(data):
+                # Slicing a reply once for every half megabyte taken is cheap; a large reply stays one object.
+                outgoing[0] = data[sent:]
+                break
+            outgoing.popleft()
+        if not outgoing and connection.client.closing and not connection.gated:
+            self.drop(connection)
+            return
+        if connection.session.output_full and connection.outgoing_bytes <= OUTPUT_LIMIT:
+            self.resumable.append(connection)
+        self._set_interest(connection)
+
+    def _resume(self) -> None:
+        """Goes on with pipelines that had waited for room."""
+        waiting = self.resumable
+        self.resumable = []
+        for connection in waiting:
+            if not connection.closed and connection.session.output_full:
+                self._run_again(connection)
+
+    def resume_held(self) -> None:
+        """Runs what CLIENT PAUSE held back."""
+        waiting = self.held
+        self.held = []
+        for connection in waiting:
+            if not connection.closed and connection.session.held:
+                self._run_again(connection)
+                self._set_interest(connection)
+
+    def _run_again(self, connection: Connection) -> None:
+        before = len(self.engine.journal.out)
+        connection.session.resume()
+        if len(self.engine.journal.out) != before:
+            connection.wrote = True
+        self.touch(connection)
+
+    def release(self, durable: int) -> None:
+        """Sends the replies that waited for the log to be durable up to this offset."""
+        gate = self.gate
+        while gate and gate[0].offset <= durable:
+            gated = gate.popleft()
+            connection = gated.connection
+            connection.gated -= 1
+            connection.outgoing_bytes -= len(gated.data)
+            if connection.closed:
+                continue
+            self._send(connection, gated.data)
+            if connection.client.closing and not connection.gated and not connection.outgoing:
+                self.drop(connection)
+
+    def _accept(self, fd: int) -> None:
+        listener = self.listeners.get(fd)
+        if listener is None:
+            return
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                sock, address = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    log.warning("cannot accept a connection: %s", error.strerror)
+                    return
+                continue
+            sock.setblocking(False)
+            unix_socket = sock.family == socket.AF_UNIX
+            shown = "" if unix_socket else format_address(address)
+            connection = self.gatekeeper.admit(sock, shown, unix_socket)
+            if connection is None:
+                sock.close()
+                continue
+            self.connections[connection.fd] = connection
+            self.epoll.register(connection.fd, _READ)
+
+    def drop(self, connection: Connection) -> None:
+        """Closes a connection at once."""
+        if connection.closed:
+            return
+        connection.closed = True
+        connection.client.closing = True
+        connection.client.unwatch()
+        del self.connections[connection.fd]
+        self.epoll.unregister(connection.fd)
+        connection.sock.close()
+        connection.outgoing.clear()
+
+    def close(self) -> None:
+        """Closes everything."""
+        for connection in list(self.connections.values()):
+            self.drop(connection)
+        self.stop_listening()
+        self.epoll.close()
+
+
+def format_address(address: object) -> str:
+    """``host:port`` as CLIENT LIST shows it."""
+    assert isinstance(address, tuple)
+    host, port = address[0], address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,51 @@
+"""Compiles the hot modules with mypyc; without a C compiler the package installs and runs as plain Python.
+
+``DURASTORE_INTERPRETED=1`` at installation leaves the compilation out.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sysconfig
+from pathlib import Path
+
+from setuptools import setup
+
+# One compilation group: calls between these modules become direct C calls.
+HOT = [
+    "durastore/protocol/*.py",
+    "durastore/keyspace/*.py",
+    "durastore/commands/*.py",
+    "durastore/engine/*.py",
+    "durastore/persistence/lzf.py",
+    "durastore/persistence/rdb/*.py",
+    "durastore/persistence/snapshot.py",
+    "durastore/server/hub.py",
+]
+
+
+def extensions() -> list[object]:
+    """The extension modules to build; none where they cannot be built."""
+    if os.environ.get("DURASTORE_INTERPRETED", "0") not in ("", "0"):
+        return []
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    if not headers.exists() or not (shutil.which(compiler) or shutil.which("gcc") or shutil.which("cc")):
+        print("durastore: no C compiler or no Python headers; the interpreted build is installed")
+        return []
+    try:
+        from mypyc.build import mypycify
+    except ImportError:
+        print("durastore: mypyc is not there; the interpreted build is installed")
+        return []
+    files = sorted(
+        str(path) for pattern in HOT for path in Path().glob(pattern) if path.name != "__init__.py"
+    )
+    modules = mypycify(["--strict", *files], opt_level="3", debug_level="0", group_name="durastore")
+    for module in modules:
+        module.optional = True
+    return list(modules)
+
+
+setup(ext_modules=extensions())
