@@ -1,0 +1,67 @@
+"""The command ``durastore``: read the configuration, then serve.
+
+The arguments are redis-server's, which no option parser describes: a conf file, ``-`` for standard input, and any
+directive of the conf file as ``--directive word ...``.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import durastore
+from durastore.config import Config, ConfigFileError, load_arguments
+
+_HELP: Final = """\
+Usage: durastore [conf-file] [-] [--directive word ...]...
+       durastore --check-config [conf-file] [-] [--directive word ...]...
+       durastore -v | --version
+       durastore -h | --help
+
+Serves the data in the folder that the directive "dir" names, over the Redis protocol.
+A directive on the command line overrides the conf file; - reads more of the conf from standard input.
+--check-config only reads the configuration, says whether it can be used, and exits with 0 or 1.
+
+Examples:
+       durastore
+       durastore conf/durastore.conf --port 6380 --loglevel debug
+       durastore --dir /var/lib/durastore --appendonly yes --save ""
+       echo 'maxclients 128' | durastore -
+
+conf/durastore.conf explains every directive.
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command with ``argv`` (without the program's name; by default the process's own); the exit status.
+
+    0 after an orderly shutdown, 1 when the configuration cannot be used; otherwise what the server returns.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments in (["-v"], ["--version"]):
+        print(f"durastore {durastore.__version__}")
+        return 0
+    if arguments in (["-h"], ["--help"]):
+        print(_HELP, end="")
+        return 0
+    only_check = arguments[:1] == ["--check-config"]
+    try:
+        config = load_arguments(arguments[1:] if only_check else arguments, sys.stdin)
+    except ConfigFileError as error:
+        print(f"\n*** FATAL CONFIG FILE ERROR (durastore {durastore.__version__}) ***\n{error}", file=sys.stderr)
+        return 1
+    if only_check:
+        print(f"The configuration is good ({config.file or 'no conf file'}).")
+        return 0
+    return _serve(config)
+
+
+def _serve(config: Config) -> int:
+    # Imported here so that --help, --version and --check-config do not pay for, or depend on, the whole server.
+    from durastore.server.app import serve
+
+    return serve(config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,531 @@
+"""The table of directives: the one place that says what can be set, how, and what it does.
+
+Parsing, CONFIG GET, SET and REWRITE and the annotated conf file all come from it. Names, defaults, limits and
+mutability are those of redis-server 7.2 (its ``config.c`` and ``redis.conf``); a directive that is not Redis's says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from durastore.config.directives import (
+    INT64_MAX,
+    INT_MIN,
+    UINT64_MAX,
+    UINT_MAX,
+    Bind,
+    Choice,
+    ClientOutputLimits,
+    Directive,
+    Directory,
+    EventClasses,
+    Integer,
+    Integers,
+    Memory,
+    Octal,
+    OutputLimit,
+    OutputLimits,
+    Save,
+    SavePoint,
+    Secret,
+    Text,
+    YesNo,
+    no_path,
+)
+
+_MB: Final = 1 << 20
+_TITLE_TEMPLATE: Final = re.compile(
+    r"(?:[^{]|\{\{|\{(?:title|listen-addr|server-mode|port|tls-port|unixsocket|config-file)\})*"
+)
+
+
+def _check_title(template: str) -> str | None:
+    if template.strip(" ") and _TITLE_TEMPLATE.fullmatch(template):
+        return None
+    return "template format is invalid or contains unknown variables"
+
+
+# --- network ----------------------------------------------------------------------------------------------------------
+
+BIND: Final = Bind(
+    "bind", ("*", "-::*"),
+    "The addresses to listen on, IPv4 or IPv6; * and ::* stand for every interface. With a - in front, an address "
+    "that this machine does not have is passed over; without, it stops the start. An empty value (bind \"\") turns "
+    "TCP off. Anyone who can reach an address can try to log in, so list the fewest that will do.",
+    shipped=("127.0.0.1", "-::1"),
+)  # fmt: skip
+PORT: Final = Integer(
+    "port", 6379, "The TCP port. 0 turns TCP off and leaves the Unix socket.", high=65535,
+)  # fmt: skip
+UNIX_SOCKET: Final = Text(
+    "unixsocket", "", "The path of a Unix socket to listen on as well. Empty: none.", immutable=True
+)
+UNIX_SOCKET_PERM: Final = Octal(
+    "unixsocketperm", 0, "The mode of the Unix socket, in octal: who on this machine may connect. 0: as umask has it.",
+    high=0o777, immutable=True,
+)  # fmt: skip
+TCP_BACKLOG: Final = Integer(
+    "tcp-backlog", 511, "How many connections the kernel keeps waiting to be accepted; it caps this at "
+    "net.core.somaxconn. Too few shows as refused connections when many clients arrive together.",
+    unit="connections", immutable=True,
+)  # fmt: skip
+TCP_KEEPALIVE: Final = Integer(
+    "tcp-keepalive", 300, "Probe silent connections after this long, so that peers which vanished are noticed and "
+    "their connections freed. 0: never.", unit="seconds",
+)  # fmt: skip
+TIMEOUT: Final = Integer(
+    "timeout", 0, "Close a connection that sent nothing for this long. 0: never. Subscribers and replicas are spared.",
+    unit="seconds",
+)  # fmt: skip
+MAX_CLIENTS: Final = Integer(
+    "maxclients", 10000, "How many clients may be connected at a time; one more gets an error and is closed. It needs "
+    "as many file descriptors (ulimit -n).", low=1, high=UINT_MAX, unit="connections",
+)  # fmt: skip
+PROTECTED_MODE: Final = YesNo(
+    "protected-mode", True, "While no password is set, serve only clients on this machine. It saves a server that was "
+    "opened to a network by mistake; turn it off only behind a firewall.",
+)  # fmt: skip
+
+# --- access -----------------------------------------------------------------------------------------------------------
+
+REQUIRE_PASS: Final = Secret(
+    "requirepass", "The password of the default user; clients send it with AUTH or HELLO. Empty: none. Guesses are "
+    "cheap for an attacker, so make it long. The conf file then needs a mode that keeps others from reading it.",
+)  # fmt: skip
+_WHO: Final = ("no", "yes", "local")
+ENABLE_PROTECTED_CONFIGS: Final = Choice(
+    "enable-protected-configs", "no", "Who may change dir and dbfilename with CONFIG SET: nobody (no), everybody "
+    "(yes), or clients on this machine (local). Whoever may can write files anywhere the server can.",
+    _WHO, immutable=True,
+)  # fmt: skip
+ENABLE_DEBUG_COMMAND: Final = Choice(
+    "enable-debug-command", "no", "Who may use DEBUG: nobody (no), everybody (yes), or clients on this machine "
+    "(local). DEBUG can stall or stop the server.", _WHO, immutable=True,
+)  # fmt: skip
+ACL_LOG_MAX_LEN: Final = Integer(
+    "acllog-max-len", 128, "How many refused attempts ACL LOG keeps.", high=INT64_MAX, unit="entries", effect=False,
+)  # fmt: skip
+
+# --- process ----------------------------------------------------------------------------------------------------------
+
+DATABASES: Final = Integer(
+    "databases", 16, "How many databases SELECT can choose from; they are numbered from 0.", low=1, immutable=True,
+    unit="databases",
+)  # fmt: skip
+LOG_LEVEL: Final = Choice(
+    "loglevel", "notice", "The least important message that is logged. debug is for developers; warning leaves only "
+    "what needs action.", ("debug", "verbose", "notice", "warning"),
+)  # fmt: skip
+LOG_FILE: Final = Text(
+    "logfile", "", "The file to log to, from dir if relative. Empty: standard output, which systemd and containers "
+    "collect.", immutable=True,
+)  # fmt: skip
+PID_FILE: Final = Text(
+    "pidfile", "", "A file to write the process id to; it is removed at shutdown. Empty: none.", immutable=True
+)
+DAEMONIZE: Final = YesNo(
+    "daemonize", False, "Go to the background at start. Leave it to the service manager instead: the server stays in "
+    "the foreground whatever is set here.", immutable=True, effect=False,
+)  # fmt: skip
+SUPERVISED: Final = Choice(
+    "supervised", "no", "How to tell a service manager that the server is ready: systemd uses $NOTIFY_SOCKET, auto "
+    "does so when that is set, no keeps silent. upstart is accepted and does nothing.",
+    ("upstart", "systemd", "auto", "no"), immutable=True,
+)  # fmt: skip
+HZ: Final = Integer(
+    "hz", 10, "How often a second the background work runs: expiry, timeouts, statistics. More makes expired keys go "
+    "sooner and costs CPU. Values outside 1 to 500 are pulled to these.", clamp=(1, 500), unit="runs a second",
+)  # fmt: skip
+DYNAMIC_HZ: Final = YesNo(
+    "dynamic-hz", True, "Raise hz with the number of clients. The work of each run is bounded here, so hz stays put.",
+    effect=False,
+)  # fmt: skip
+IO_THREADS: Final = Integer(
+    "io-threads", 1, "Threads for socket reads and writes. The server serves all sockets from one thread.",
+    low=1, high=128, immutable=True, effect=False, unit="threads",
+)  # fmt: skip
+ALWAYS_SHOW_LOGO: Final = YesNo(
+    "always-show-logo", False, "Draw a logo in the log at start. There is none.", immutable=True, effect=False
+)
+SET_PROC_TITLE: Final = YesNo(
+    "set-proc-title", True, "Show address and mode in the process title.", immutable=True, effect=False
+)
+PROC_TITLE_TEMPLATE: Final = Text(
+    "proc-title-template", "{title} {listen-addr} {server-mode}", "The form of the process title. Variables: {title}, "
+    "{listen-addr}, {server-mode}, {port}, {tls-port}, {unixsocket}, {config-file}.", check=_check_title, effect=False,
+)  # fmt: skip
+LOCALE_COLLATE: Final = Text(
+    "locale-collate", "", "The locale for comparing strings in SORT ALPHA. Strings compare by their bytes.",
+    effect=False,
+)  # fmt: skip
+CRASH_LOG_ENABLED: Final = YesNo(
+    "crash-log-enabled", True, "Log the state of the process when it crashes. Errors are logged with their traceback "
+    "in any case.", effect=False,
+)  # fmt: skip
+DISABLE_THP: Final = YesNo(
+    "disable-thp", True, "Turn transparent huge pages off for this process, which matters to servers that fork.",
+    immutable=True, effect=False,
+)  # fmt: skip
+OOM_SCORE_ADJ: Final = Choice(
+    "oom-score-adj", "no", "Whether to tell the kernel which process to kill first when memory runs out.",
+    ("no", "yes", "relative", "absolute"), effect=False,
+)  # fmt: skip
+OOM_SCORE_ADJ_VALUES: Final = Integers(
+    "oom-score-adj-values", (0, 200, 800), "The scores for a master, a replica and a background child.",
+    low=-2000, high=2000, effect=False,
+)  # fmt: skip
+IGNORE_WARNINGS: Final = Text(
+    "ignore-warnings", "", "Names of start-up warnings to ignore. The ones that Redis knows do not arise.",
+    effect=False,
+)  # fmt: skip
+JEMALLOC_BG_THREAD: Final = YesNo(
+    "jemalloc-bg-thread", True, "Have the allocator return memory in the background. Python has its own allocator.",
+    effect=False,
+)  # fmt: skip
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+DIR: Final = Directory(
+    "dir", "./", "The folder of all data files; it must exist. Two servers must not share it. A relative path starts "
+    "where the server was started; later relative paths start here.", protected=True, denied_while_loading=True,
+)  # fmt: skip
+DB_FILENAME: Final = Text(
+    "dbfilename", "dump.rdb", "The name of the snapshot file in dir.",
+    check=no_path("dbfilename", empty_allowed=True, what="filename"), protected=True,
+)  # fmt: skip
+
+# --- journal ----------------------------------------------------------------------------------------------------------
+
+APPEND_ONLY: Final = YesNo(
+    "appendonly", False, "Keep a journal (AOF) of every write, so that a crash loses at most what appendfsync allows. "
+    "Without it, all since the last snapshot is lost. Turning it on while running first writes a new base.",
+    denied_while_loading=True, shipped=True,
+)  # fmt: skip
+APPEND_FSYNC: Final = Choice(
+    "appendfsync", "everysec", "When the journal is forced to disk. always: before the reply, nothing acknowledged is "
+    "ever lost, and writes that arrive together share one fsync; everysec: a crash of the machine loses a second; "
+    "no: when the kernel likes, often half a minute. A crash of the server alone loses nothing that was written.",
+    ("everysec", "always", "no"),
+)  # fmt: skip
+APPEND_FILENAME: Final = Text(
+    "appendfilename", "appendonly.aof", "The beginning of the names of the journal's files.",
+    check=no_path("appendfilename", empty_allowed=False, what="filename"), immutable=True,
+)  # fmt: skip
+APPEND_DIRNAME: Final = Text(
+    "appenddirname", "appendonlydir", "The folder of the journal's files, inside dir.",
+    check=no_path("appenddirname", empty_allowed=False, what="dirname"), immutable=True,
+)  # fmt: skip
+NO_APPEND_FSYNC_ON_REWRITE: Final = YesNo(
+    "no-appendfsync-on-rewrite", False, "Hold fsync back while a new base is written, which spares a slow disk and "
+    "puts all writes of that time at risk.",
+)  # fmt: skip
+AUTO_AOF_REWRITE_PERCENTAGE: Final = Integer(
+    "auto-aof-rewrite-percentage", 100, "Write a new base when the journal grew by this much since the last one. "
+    "Less keeps the restart short and writes more. 0: never by itself.", unit="percent",
+)  # fmt: skip
+AUTO_AOF_REWRITE_MIN_SIZE: Final = Memory(
+    "auto-aof-rewrite-min-size", 64 * _MB, "Below this size the journal is left to grow, whatever the percentage.",
+    high=INT64_MAX, unit="bytes",
+)  # fmt: skip
+AOF_LOAD_TRUNCATED: Final = YesNo(
+    "aof-load-truncated", True, "When the journal's last write is cut short, as after a power failure, drop it and "
+    "start. With no, the start stops until the file was mended by hand. Damage elsewhere always stops it.",
+)  # fmt: skip
+AOF_USE_RDB_PREAMBLE: Final = YesNo(
+    "aof-use-rdb-preamble", True, "Write the base in the snapshot's format, which is smaller and loads faster than "
+    "commands.",
+)  # fmt: skip
+AOF_TIMESTAMP_ENABLED: Final = YesNo(
+    "aof-timestamp-enabled", False, "Note the time in the journal, which lets it be restored to any moment. The notes "
+    "are comments that other servers skip.", shipped=True,
+)  # fmt: skip
+AOF_REWRITE_INCREMENTAL_FSYNC: Final = YesNo(
+    "aof-rewrite-incremental-fsync", True, "Force a new base to disk in pieces while it is written, rather than all at "
+    "the end. rdb-save-incremental-fsync decides for both.", effect=False,
+)  # fmt: skip
+
+# --- snapshots --------------------------------------------------------------------------------------------------------
+
+SAVE: Final = Save(
+    "save", (SavePoint(3600, 1), SavePoint(300, 100), SavePoint(60, 10000)),
+    "Pairs of seconds and changes: take a snapshot when the last one is at least that old and at least that many "
+    "writes came since. Several lines add up; save \"\" turns snapshots off.",
+)  # fmt: skip
+SNAPSHOT_CPU_PERCENT: Final = Integer(
+    "snapshot-cpu-percent", 50, "The share of the server's time that a background snapshot may take while clients "
+    "wait for it. Less keeps replies quick, more ends the snapshot sooner. Not a directive of Redis.",
+    low=1, high=100, unit="percent",
+)  # fmt: skip
+RDB_COMPRESSION: Final = YesNo(
+    "rdbcompression", True, "Compress strings in snapshots (LZF): smaller files for more CPU."
+)
+RDB_CHECKSUM: Final = YesNo(
+    "rdbchecksum", True, "End a snapshot with a checksum and verify it when loading. Without it, damage to the file "
+    "can go unnoticed.", immutable=True,
+)  # fmt: skip
+STOP_WRITES_ON_BGSAVE_ERROR: Final = YesNo(
+    "stop-writes-on-bgsave-error", True, "Refuse writes after a snapshot failed, until one succeeds: an operator "
+    "notices that, where a line in the log is overlooked.",
+)  # fmt: skip
+RDB_SAVE_INCREMENTAL_FSYNC: Final = YesNo(
+    "rdb-save-incremental-fsync", True, "Force a snapshot to disk in pieces while it is written, so that the disk "
+    "does not stall at the end.",
+)  # fmt: skip
+RDB_DEL_SYNC_FILES: Final = YesNo(
+    "rdb-del-sync-files", False, "Delete snapshots that were made only for replicas.", effect=False
+)
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+PROTO_MAX_BULK_LEN: Final = Memory(
+    "proto-max-bulk-len", 512 * _MB, "The longest single argument, and so the longest string, that is accepted.",
+    low=_MB, high=INT64_MAX, unit="bytes",
+)  # fmt: skip
+CLIENT_QUERY_BUFFER_LIMIT: Final = Memory(
+    "client-query-buffer-limit", 1024 * _MB, "Close a client whose unfinished command needs more than this.",
+    low=_MB, high=INT64_MAX, unit="bytes",
+)  # fmt: skip
+CLIENT_OUTPUT_BUFFER_LIMIT: Final = ClientOutputLimits(
+    "client-output-buffer-limit",
+    OutputLimits(
+        OutputLimit(0, 0, 0), OutputLimit(256 * _MB, 64 * _MB, 60), OutputLimit(32 * _MB, 8 * _MB, 60)
+    ),
+    "Close a client that does not read its replies: at once over the hard limit, or when it stays over the soft limit "
+    "for the given seconds. One line for each class (normal, replica, pubsub): class, hard, soft, seconds. 0: none.",
+    unit="bytes, bytes, seconds",
+)  # fmt: skip
+MAX_MEMORY: Final = Memory(
+    "maxmemory", 0, "How much memory the data may take; 0 is no limit. A limit is not enforced yet: give the process "
+    "one from outside (systemd MemoryMax) and watch used_memory.", high=UINT64_MAX, unit="bytes", effect=False,
+)  # fmt: skip
+MAX_MEMORY_POLICY: Final = Choice(
+    "maxmemory-policy", "noeviction", "What goes when maxmemory is reached: nothing (writes are refused), or keys by "
+    "age of last use, frequency, time to live, or at random.",
+    (
+        "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
+        "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction",
+    ),
+    effect=False,
+)  # fmt: skip
+MAX_MEMORY_SAMPLES: Final = Integer(
+    "maxmemory-samples", 5, "How many keys eviction compares to find one to drop.", low=1, unit="keys", effect=False
+)
+
+# --- watching ---------------------------------------------------------------------------------------------------------
+
+SLOWLOG_LOG_SLOWER_THAN: Final = Integer(
+    "slowlog-log-slower-than", 10000, "Note commands that took longer in SLOWLOG. 0 notes all, -1 none.",
+    low=-1, high=INT64_MAX, unit="microseconds",
+)  # fmt: skip
+SLOWLOG_MAX_LEN: Final = Integer(
+    "slowlog-max-len", 128, "How many commands SLOWLOG keeps, the latest first.", high=INT64_MAX, unit="entries"
+)
+LATENCY_MONITOR_THRESHOLD: Final = Integer(
+    "latency-monitor-threshold", 0, "Note events that held the server up for at least this long in LATENCY. 0: none.",
+    high=INT64_MAX, unit="milliseconds",
+)  # fmt: skip
+NOTIFY_KEYSPACE_EVENTS: Final = EventClasses(
+    "notify-keyspace-events", "", "Publish what happens to keys. Letters choose the channels (K by key, E by event) "
+    "and the events: g any type, $ strings, l lists, s sets, h hashes, z sorted sets, t streams, x expired, e evicted, "
+    "d modules, A for all of these, m misses, n new keys. Empty: off, which costs nothing.",
+)  # fmt: skip
+
+# --- inner workings ---------------------------------------------------------------------------------------------------
+
+
+def _packing(what: str) -> str:
+    return f"Up to this {what}, Redis packs a value into a compact form. It decides what OBJECT ENCODING replies."
+
+
+HASH_MAX_LISTPACK_ENTRIES: Final = Integer(
+    "hash-max-listpack-entries", 512, _packing("number of fields of a hash"), high=INT64_MAX,
+    alias="hash-max-ziplist-entries", unit="fields", effect=False,
+)  # fmt: skip
+HASH_MAX_LISTPACK_VALUE: Final = Memory(
+    "hash-max-listpack-value", 64, _packing("length of a hash's fields and values"), high=INT64_MAX,
+    alias="hash-max-ziplist-value", unit="bytes", effect=False,
+)  # fmt: skip
+LIST_MAX_LISTPACK_SIZE: Final = Integer(
+    "list-max-listpack-size", -2, _packing("size of a list") + " Positive: elements. -1 to -5: 4, 8, 16, 32, 64 kb.",
+    low=INT_MIN, alias="list-max-ziplist-size", effect=False,
+)  # fmt: skip
+LIST_COMPRESS_DEPTH: Final = Integer(
+    "list-compress-depth", 0, "How many nodes at both ends of a list Redis leaves uncompressed. Lists are not "
+    "compressed here.", unit="nodes", effect=False,
+)  # fmt: skip
+SET_MAX_INTSET_ENTRIES: Final = Integer(
+    "set-max-intset-entries", 512, _packing("number of members of a set of integers"), high=INT64_MAX,
+    unit="members", effect=False,
+)  # fmt: skip
+SET_MAX_LISTPACK_ENTRIES: Final = Integer(
+    "set-max-listpack-entries", 128, _packing("number of members of a set"), high=INT64_MAX, unit="members",
+    effect=False,
+)  # fmt: skip
+SET_MAX_LISTPACK_VALUE: Final = Memory(
+    "set-max-listpack-value", 64, _packing("length of a set's members"), high=INT64_MAX, unit="bytes", effect=False,
+)  # fmt: skip
+ZSET_MAX_LISTPACK_ENTRIES: Final = Integer(
+    "zset-max-listpack-entries", 128, _packing("number of members of a sorted set"), high=INT64_MAX,
+    alias="zset-max-ziplist-entries", unit="members", effect=False,
+)  # fmt: skip
+ZSET_MAX_LISTPACK_VALUE: Final = Memory(
+    "zset-max-listpack-value", 64, _packing("length of a sorted set's members"), high=INT64_MAX,
+    alias="zset-max-ziplist-value", unit="bytes", effect=False,
+)  # fmt: skip
+HLL_SPARSE_MAX_BYTES: Final = Memory(
+    "hll-sparse-max-bytes", 3000, "The size at which Redis turns a HyperLogLog from its sparse to its dense form.",
+    high=INT64_MAX, unit="bytes", effect=False,
+)  # fmt: skip
+STREAM_NODE_MAX_BYTES: Final = Memory(
+    "stream-node-max-bytes", 4096, "The size of a node of a stream. 0: no limit.", high=INT64_MAX, unit="bytes",
+    effect=False,
+)  # fmt: skip
+STREAM_NODE_MAX_ENTRIES: Final = Integer(
+    "stream-node-max-entries", 100, "The number of entries in a node of a stream. 0: no limit.", high=INT64_MAX,
+    unit="entries", effect=False,
+)  # fmt: skip
+ACTIVE_REHASHING: Final = YesNo(
+    "activerehashing", True, "Spend idle time on moving hash tables to their new size. Tables are split in small "
+    "segments, so there is nothing to spread.", effect=False,
+)  # fmt: skip
+_LAZY: Final = "Free values in the background {}. Memory is counted by reference here and freed at once."
+LAZYFREE_LAZY_EVICTION: Final = YesNo("lazyfree-lazy-eviction", False, _LAZY.format("on eviction"), effect=False)
+LAZYFREE_LAZY_EXPIRE: Final = YesNo("lazyfree-lazy-expire", False, _LAZY.format("on expiry"), effect=False)
+LAZYFREE_LAZY_SERVER_DEL: Final = YesNo(
+    "lazyfree-lazy-server-del", False, _LAZY.format("when a command overwrites them"), effect=False
+)
+LAZYFREE_LAZY_USER_DEL: Final = YesNo("lazyfree-lazy-user-del", False, _LAZY.format("on DEL"), effect=False)
+LAZYFREE_LAZY_USER_FLUSH: Final = YesNo(
+    "lazyfree-lazy-user-flush", False, _LAZY.format("on FLUSHALL and FLUSHDB"), effect=False
+)
+
+# --- replication ------------------------------------------------------------------------------------------------------
+
+REPLICA_LAZY_FLUSH: Final = YesNo(
+    "replica-lazy-flush", False, _LAZY.format("when a replica drops its data for a full resync"),
+    alias="slave-lazy-flush", effect=False,
+)  # fmt: skip
+REPLICA_SERVE_STALE_DATA: Final = YesNo(
+    "replica-serve-stale-data", True, "Answer from old data while the link to the master is down.",
+    alias="slave-serve-stale-data", effect=False,
+)  # fmt: skip
+REPLICA_READ_ONLY: Final = YesNo(
+    "replica-read-only", True, "Refuse writes from clients of a replica.", alias="slave-read-only", effect=False
+)
+REPLICA_PRIORITY: Final = Integer(
+    "replica-priority", 100, "Which replica a failover prefers: the lowest number; 0 is never chosen.",
+    alias="slave-priority", effect=False,
+)  # fmt: skip
+REPL_DISKLESS_SYNC: Final = YesNo(
+    "repl-diskless-sync", True, "Send a full resync without a file in between.", effect=False
+)
+REPL_DISKLESS_SYNC_DELAY: Final = Integer(
+    "repl-diskless-sync-delay", 5, "How long to wait for more replicas before a full resync.", unit="seconds",
+    effect=False,
+)  # fmt: skip
+REPL_DISKLESS_SYNC_MAX_REPLICAS: Final = Integer(
+    "repl-diskless-sync-max-replicas", 0, "Start a full resync early once this many replicas wait. 0: do not.",
+    unit="replicas", effect=False,
+)  # fmt: skip
+REPL_DISKLESS_LOAD: Final = Choice(
+    "repl-diskless-load", "disabled", "Whether a replica loads a full resync straight from the socket.",
+    ("disabled", "on-empty-db", "swapdb"), effect=False,
+)  # fmt: skip
+REPL_DISABLE_TCP_NODELAY: Final = YesNo(
+    "repl-disable-tcp-nodelay", False, "Send fewer, larger packets to replicas, later.", effect=False
+)
+
+
+class Section(NamedTuple):
+    """A group of directives that belong together in the annotated conf file."""
+
+    title: str
+    about: str
+    directives: tuple[Directive[Any], ...]
+
+
+SECTIONS: Final[tuple[Section, ...]] = (
+    Section(
+        "Network", "Where clients come in.",
+        (
+            BIND, PORT, UNIX_SOCKET, UNIX_SOCKET_PERM, TCP_BACKLOG, TCP_KEEPALIVE, TIMEOUT, MAX_CLIENTS,
+            PROTECTED_MODE,
+        ),
+    ),
+    Section(
+        "Access", "Who may do what.",
+        (REQUIRE_PASS, ENABLE_PROTECTED_CONFIGS, ENABLE_DEBUG_COMMAND, ACL_LOG_MAX_LEN),
+    ),
+    Section(
+        "Process", "The process, its log and its background work.",
+        (
+            DATABASES, LOG_LEVEL, LOG_FILE, PID_FILE, SUPERVISED, DAEMONIZE, HZ, DYNAMIC_HZ, IO_THREADS,
+            ALWAYS_SHOW_LOGO, SET_PROC_TITLE, PROC_TITLE_TEMPLATE, LOCALE_COLLATE, CRASH_LOG_ENABLED, DISABLE_THP,
+            OOM_SCORE_ADJ, OOM_SCORE_ADJ_VALUES, IGNORE_WARNINGS, JEMALLOC_BG_THREAD,
+        ),
+    ),
+    Section("Files", "Where data is kept.", (DIR, DB_FILENAME)),
+    Section(
+        "Journal", "Every write, as it happens: what makes an acknowledged write survive.",
+        (
+            APPEND_ONLY, APPEND_FSYNC, APPEND_FILENAME, APPEND_DIRNAME, NO_APPEND_FSYNC_ON_REWRITE,
+            AUTO_AOF_REWRITE_PERCENTAGE, AUTO_AOF_REWRITE_MIN_SIZE, AOF_LOAD_TRUNCATED, AOF_USE_RDB_PREAMBLE,
+            AOF_TIMESTAMP_ENABLED, AOF_REWRITE_INCREMENTAL_FSYNC,
+        ),
+    ),
+    Section(
+        "Snapshots", "The whole data set in one file: for backups, and for a quick restart.",
+        (
+            SAVE, SNAPSHOT_CPU_PERCENT, RDB_COMPRESSION, RDB_CHECKSUM, STOP_WRITES_ON_BGSAVE_ERROR,
+            RDB_SAVE_INCREMENTAL_FSYNC, RDB_DEL_SYNC_FILES,
+        ),
+    ),
+    Section(
+        "Limits", "What one client, or all of them, may take.",
+        (
+            PROTO_MAX_BULK_LEN, CLIENT_QUERY_BUFFER_LIMIT, CLIENT_OUTPUT_BUFFER_LIMIT, MAX_MEMORY, MAX_MEMORY_POLICY,
+            MAX_MEMORY_SAMPLES,
+        ),
+    ),
+    Section(
+        "Watching", "What the server tells about itself and its data.",
+        (SLOWLOG_LOG_SLOWER_THAN, SLOWLOG_MAX_LEN, LATENCY_MONITOR_THRESHOLD, NOTIFY_KEYSPACE_EVENTS),
+    ),
+    Section(
+        "Inner workings", "Settings of Redis's own data structures, kept so that its files and clients work.",
+        (
+            HASH_MAX_LISTPACK_ENTRIES, HASH_MAX_LISTPACK_VALUE, LIST_MAX_LISTPACK_SIZE, LIST_COMPRESS_DEPTH,
+            SET_MAX_INTSET_ENTRIES, SET_MAX_LISTPACK_ENTRIES, SET_MAX_LISTPACK_VALUE, ZSET_MAX_LISTPACK_ENTRIES,
+            ZSET_MAX_LISTPACK_VALUE, HLL_SPARSE_MAX_BYTES, STREAM_NODE_MAX_BYTES, STREAM_NODE_MAX_ENTRIES,
+            ACTIVE_REHASHING, LAZYFREE_LAZY_EVICTION, LAZYFREE_LAZY_EXPIRE, LAZYFREE_LAZY_SERVER_DEL,
+            LAZYFREE_LAZY_USER_DEL, LAZYFREE_LAZY_USER_FLUSH,
+        ),
+    ),
+    Section(
+        "Replication", "Copies of the data on other servers.",
+        (
+            REPLICA_LAZY_FLUSH, REPLICA_SERVE_STALE_DATA, REPLICA_READ_ONLY, REPLICA_PRIORITY, REPL_DISKLESS_SYNC,
+            REPL_DISKLESS_SYNC_DELAY, REPL_DISKLESS_SYNC_MAX_REPLICAS, REPL_DISKLESS_LOAD, REPL_DISABLE_TCP_NODELAY,
+        ),
+    ),
+)  # fmt: skip
+
+DIRECTIVES: Final[tuple[Directive[Any], ...]] = tuple(
+    directive for section in SECTIONS for directive in section.directives
+)
+
+
+def _by_name() -> dict[bytes, Directive[Any]]:
+    names: dict[bytes, Directive[Any]] = {}
+    for directive in DIRECTIVES:
+        for name in (directive.name, directive.alias):
+            if name:
+                names[name.encode()] = directive
+    return names
+
+
+BY_NAME: Final[Mapping[bytes, Directive[Any]]] = MappingProxyType(_by_name())
+"""Every directive under its name and its alias, both in lower case."""
