@@ -43,7 +43,9 @@ _TITLE_TEMPLATE: Final = re.compile(
 
 
 def _check_title(template: str) -> str | None:
-    if template.strip(" ") and _TITLE_TEMPLATE.fullmatch(template):
+    # The title and the mode may expand to nothing, and a process title must not.
+    certain = template.replace("{title}", "").replace("{server-mode}", "")
+    if certain.strip(" ") and _TITLE_TEMPLATE.fullmatch(template):
         return None
     return "template format is invalid or contains unknown variables"
 

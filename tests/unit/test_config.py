@@ -285,6 +285,7 @@ def test_event_classes_are_kept_even_where_redis_does_not_show_them() -> None:
         ("client-output-buffer-limit", "normal 1 2 -3",
          "Error in hard, soft or soft_seconds setting in buffer limit configuration."),
         ("notify-keyspace-events", "Q", "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
+        ("proc-title-template", "{title} ", "template format is invalid or contains unknown variables"),
         ("proc-title-template", "{x}", "template format is invalid or contains unknown variables"),
         ("bind", " ".join("123456789abcdefgh"), "Too many bind addresses specified."),
         ("oom-score-adj-values", "1 2", "wrong number of arguments"),
