@@ -1,0 +1,182 @@
+"""LZF, the compression of strings in RDB files (Marc Lehmann's format).
+
+A compressed string is a row of items.  A control byte below 32 is followed by that many plus one literal bytes.  Any
+other one is a copy: its upper three bits are the length minus two (7: one more byte of length follows), its lower five
+bits and the next byte the distance minus one.
+
+``python-neo-lzf`` (liblzf in C) does the work where it has a wheel; the code here is its fallback and its judge.
+Measured on 400 bytes of JSON: C 0.4 us to compress, this compiled 2.5 us, interpreted 53 us.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.strings import BytesWriter
+from librt.vecs import vec
+from mypy_extensions import i64
+
+try:
+    import lzf as _liblzf
+except ImportError:
+    _liblzf = None
+
+_LITERALS: Final = 32
+_DISTANCE: Final = 8192
+_COPY: Final = 264
+# One item of three bytes gives at most 264: no honest string unpacks to more than this many times its size.
+_RATIO: Final = 88
+# Redis compresses only what becomes shorter by more than this.
+_GAIN: Final = 4
+
+
+class LzfError(ValueError):
+    """The data is not LZF, or does not unpack to the size that was announced."""
+
+
+def compress(data: bytes) -> bytes | None:
+    """The compressed form, or None where it is not at least 4 bytes shorter."""
+    if _liblzf is None:
+        return compress_python(data)
+    limit = len(data) - _GAIN
+    if limit < 2:
+        return None
+    packed: bytes | None = _liblzf.compress(data, limit)
+    return packed
+
+
+def decompress(data: bytes, size: i64) -> bytes:
+    """The original string, which must be exactly ``size`` bytes long.
+
+    Raises LzfError.  The announced size is believed only as far as the format can reach with this much data.
+    """
+    if _liblzf is None:
+        return decompress_python(data, size)
+    if size <= 0 or size > len(data) * _RATIO:
+        raise LzfError("impossible length of a compressed string")
+    try:
+        original: bytes | None = _liblzf.decompress(data, int(size))
+    except ValueError:
+        original = None
+    if original is None or len(original) != size:
+        raise LzfError("damaged compressed string")
+    return original
+
+
+def compress_python(data: bytes) -> bytes | None:
+    """``compress`` without the C library."""
+    size: i64 = len(data)
+    limit: i64 = size - _GAIN
+    if limit < 2:
+        return None
+    bits: i64 = 6
+    while bits < 14 and (1 << bits) < size:
+        bits += 1
+    shift: i64 = 24 - bits
+    mask: i64 = (1 << bits) - 1
+    # Position + 1 of the latest occurrence of three bytes with this hash; 0: none yet.
+    latest = vec[i64]([0] * (1 << bits))
+    out = BytesWriter()
+    start: i64 = 0
+    pos: i64 = 0
+    last: i64 = size - 2
+    while pos < last:
+        three: i64 = data[pos] << 16 | data[pos + 1] << 8 | data[pos + 2]
+        slot: i64 = ((three >> shift) - three * 5) & mask
+        found: i64 = latest[slot] - 1
+        latest[slot] = pos + 1
+        if (
+            found < 0
+            or pos - found > _DISTANCE
+            or data[found] != data[pos]
+            or data[found + 1] != data[pos + 1]
+            or data[found + 2] != data[pos + 2]
+        ):
+            pos += 1
+            continue
+        length: i64 = 3
+        most: i64 = size - pos
+        if most > _COPY:
+            most = _COPY
+        while length < most and data[found + length] == data[pos + length]:
+            length += 1
+        while start < pos:
+            run: i64 = pos - start
+            if run > _LITERALS:
+                run = _LITERALS
+            out.append(run - 1)
+            out.write(data[start : start + run])
+            start += run
+        distance: i64 = pos - found - 1
+        if length < 9:
+            out.append((length - 2) << 5 | distance >> 8)
+        else:
+            out.append(7 << 5 | distance >> 8)
+            out.append(length - 9)
+        out.append(distance & 255)
+        if len(out) > limit:
+            return None
+        pos += length
+        start = pos
+        if pos < last:
+            # What ends here is the likeliest to come again; entering every position would cost more than it gains.
+            three = data[pos - 2] << 16 | data[pos - 1] << 8 | data[pos]
+            latest[((three >> shift) - three * 5) & mask] = pos - 1
+            three = data[pos - 1] << 16 | data[pos] << 8 | data[pos + 1]
+            latest[((three >> shift) - three * 5) & mask] = pos
+    rest: i64 = size - start
+    if len(out) + rest + (rest + _LITERALS - 1) // _LITERALS > limit:
+        return None
+    while start < size:
+        run = size - start
+        if run > _LITERALS:
+            run = _LITERALS
+        out.append(run - 1)
+        out.write(data[start : start + run])
+        start += run
+    return out.getvalue()
+
+
+def decompress_python(data: bytes, size: i64) -> bytes:
+    """``decompress`` without the C library.
+
+    Raises LzfError.  Memory grows only with what was really unpacked.
+    """
+    end: i64 = len(data)
+    if size <= 0 or size > end * _RATIO:
+        raise LzfError("impossible length of a compressed string")
+    out = BytesWriter()
+    pos: i64 = 0
+    done: i64 = 0
+    while pos < end:
+        control: i64 = data[pos]
+        pos += 1
+        if control < _LITERALS:
+            length: i64 = control + 1
+            if pos + length > end or done + length > size:
+                raise LzfError("literals beyond the end of a compressed string")
+            out.write(data[pos : pos + length])
+            pos += length
+            done += length
+            continue
+        length = control >> 5
+        if length == 7:
+            if pos >= end:
+                raise LzfError("compressed string ends within a copy")
+            length += data[pos]
+            pos += 1
+        length += 2
+        if pos >= end:
+            raise LzfError("compressed string ends within a copy")
+        source: i64 = done - ((control & 31) << 8 | data[pos]) - 1
+        pos += 1
+        if source < 0 or done + length > size:
+            raise LzfError("copy from beyond the bounds of a compressed string")
+        done += length
+        stop: i64 = source + length
+        while source < stop:
+            out.append(out[source])
+            source += 1
+    if done != size:
+        raise LzfError("compressed string is shorter than announced")
+    return out.getvalue()

@@ -1,0 +1,290 @@
+"""Values out of RDB: every type of RDB versions 1 to 12, and Valkey's of version 80.
+
+A value without elements is no value: ``load_value`` returns None for it, as Redis skips such keys in files and refuses
+them in RESTORE.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+from mypy_extensions import i64
+
+from durastore.keyspace.values import Hash, List, Set, SortedSet
+from durastore.persistence.rdb import format as f
+from durastore.persistence.rdb import listpack
+from durastore.persistence.rdb.cursor import Cursor
+from durastore.persistence.rdb.legacy import decode_intset, decode_ziplist, decode_zipmap
+from durastore.persistence.rdb.streams import load_stream
+
+_NUMBER: Final = re.compile(rb"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
+_INFINITY: Final = re.compile(rb"[+-]?inf(?:inity)?\Z", re.IGNORECASE)
+_MODULE_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def load_value(cursor: Cursor, kind: i64, version: i64) -> object | None:
+    """The value of this type at the cursor; None where it has no elements.
+
+    Raises RdbError for damage, and for types that the version (of the file or the payload) does not have.
+    """
+    if kind == f.TYPE_STRING:
+        return cursor.string()
+    if kind == f.TYPE_LIST_QUICKLIST_2 or kind == f.TYPE_LIST_QUICKLIST:
+        return _quicklist(cursor, kind)
+    if kind == f.TYPE_HASH_LISTPACK or kind == f.TYPE_HASH_ZIPLIST or kind == f.TYPE_HASH_ZIPMAP:
+        return _compact_hash(cursor, kind)
+    if kind == f.TYPE_HASH:
+        return _hash(cursor)
+    if kind == f.TYPE_SET:
+        return _set(cursor)
+    if kind == f.TYPE_SET_LISTPACK or kind == f.TYPE_SET_INTSET:
+        return _compact_set(cursor, kind)
+    if kind == f.TYPE_ZSET_2 or kind == f.TYPE_ZSET:
+        return _zset(cursor, kind)
+    if kind == f.TYPE_ZSET_LISTPACK or kind == f.TYPE_ZSET_ZIPLIST:
+        return _compact_zset(cursor, kind)
+    if kind == f.TYPE_LIST:
+        return _list(cursor)
+    if kind == f.TYPE_LIST_ZIPLIST:
+        offset = cursor.offset()
+        items = decode_ziplist(cursor.string(), offset)
+        return List(items) if items else None
+    if kind == f.TYPE_STREAM or kind == f.TYPE_STREAM_2 or kind == f.TYPE_STREAM_3:
+        return load_stream(cursor, kind)
+    if version >= f.VALKEY_VERSION:
+        if kind == f.TYPE_VALKEY_HASH_2:
+            return _valkey_hash(cursor)
+    elif kind == f.TYPE_HASH_METADATA or (kind == f.TYPE_HASH_METADATA_PRE_GA and version > f.RDB_VERSION):
+        return _metadata_hash(cursor, kind)
+    elif kind == f.TYPE_HASH_LISTPACK_EX or (kind == f.TYPE_HASH_LISTPACK_EX_PRE_GA and version > f.RDB_VERSION):
+        return _listpack_ex(cursor, kind)
+    if kind == f.TYPE_MODULE_2:
+        cursor.fail(f"value of the module type '{module_name(cursor.unsigned())}', which is not supported")
+    if kind == f.TYPE_MODULE_PRE_GA:
+        cursor.fail("value of a module type of a Redis 4 release candidate, which is not supported")
+    cursor.fail(f"unknown value type {kind} in RDB version {version}")
+
+
+def module_name(identity: int) -> str:
+    """The name of a module type: nine letters of six bits above ten bits of version."""
+    return "".join(_MODULE_LETTERS[(identity >> shift) & 63] for shift in range(58, 4, -6))
+
+
+def _blob(cursor: Cursor, kind: i64) -> list[bytes]:
+    """The elements of a compact encoding."""
+    offset = cursor.offset()
+    blob = cursor.string()
+    if kind == f.TYPE_HASH_ZIPLIST or kind == f.TYPE_ZSET_ZIPLIST:
+        return decode_ziplist(blob, offset)
+    if kind == f.TYPE_HASH_ZIPMAP:
+        return decode_zipmap(blob, offset)
+    return listpack.decode(blob, offset)
+
+
+def _list(cursor: Cursor) -> List | None:
+    remaining = cursor.count()
+    items: list[bytes] = []
+    while remaining > 0:
+        items.append(cursor.string())
+        remaining -= 1
+    return List(items) if items else None
+
+
+def _quicklist(cursor: Cursor, kind: i64) -> List | None:
+    remaining = cursor.count()
+    items: list[bytes] = []
+    while remaining > 0:
+        remaining -= 1
+        container: i64 = f.NODE_PACKED
+        if kind == f.TYPE_LIST_QUICKLIST_2:
+            container = cursor.count()
+        if container == f.NODE_PLAIN:
+            items.append(cursor.string())
+            continue
+        if container != f.NODE_PACKED:
+            cursor.fail(f"unknown kind of quicklist node {container}")
+        offset = cursor.offset()
+        blob = cursor.string()
+        if kind == f.TYPE_LIST_QUICKLIST:
+            items.extend(decode_ziplist(blob, offset))
+        else:
+            items.extend(listpack.decode(blob, offset))
+    return List(items) if items else None
+
+
+def _set(cursor: Cursor) -> Set | None:
+    size = cursor.count()
+    members: dict[bytes, None] = {}
+    remaining: i64 = size
+    while remaining > 0:
+        members[cursor.string()] = None
+        remaining -= 1
+    if len(members) != size:
+        cursor.fail("duplicate members in a set")
+    return Set(members) if members else None
+
+
+def _compact_set(cursor: Cursor, kind: i64) -> Set | None:
+    if kind == f.TYPE_SET_INTSET:
+        offset = cursor.offset()
+        members = decode_intset(cursor.string(), offset)
+    else:
+        items = _blob(cursor, kind)
+        members = dict.fromkeys(items)
+        if len(members) != len(items):
+            cursor.fail("duplicate members in a set")
+    return Set(members) if members else None
+
+
+def _hash(cursor: Cursor) -> Hash | None:
+    size = cursor.count()
+    fields: dict[bytes, bytes] = {}
+    remaining: i64 = size
+    while remaining > 0:
+        field = cursor.string()
+        fields[field] = cursor.string()
+        remaining -= 1
+    if len(fields) != size:
+        cursor.fail("duplicate fields in a hash")
+    return Hash(fields) if fields else None
+
+
+def _compact_hash(cursor: Cursor, kind: i64) -> Hash | None:
+    items = _blob(cursor, kind)
+    size: i64 = len(items)
+    if size & 1:
+        cursor.fail("hash with a field that has no value")
+    fields: dict[bytes, bytes] = {}
+    i: i64 = 0
+    while i < size:
+        fields[items[i]] = items[i + 1]
+        i += 2
+    if len(fields) * 2 != size:
+        cursor.fail("duplicate fields in a hash")
+    return Hash(fields) if fields else None
+
+
+def _valkey_hash(cursor: Cursor) -> Hash | None:
+    """Field, value, and expiry (Unix milliseconds in eight bytes, -1: none)."""
+    size = cursor.count()
+    fields: dict[bytes, bytes] = {}
+    expires: dict[bytes, int] = {}
+    remaining: i64 = size
+    while remaining > 0:
+        remaining -= 1
+        field = cursor.string()
+        fields[field] = cursor.string()
+        when = cursor.int64()
+        if when < -1:
+            cursor.fail("impossible expiry of a hash field")
+        if when != -1:
+            expires[field] = int(when)
+    if len(fields) != size:
+        cursor.fail("duplicate fields in a hash")
+    return Hash(fields, expires) if fields else None
+
+
+def _metadata_hash(cursor: Cursor, kind: i64) -> Hash | None:
+    """Expiry, field, value.
+
+    The expiry is relative to the smallest one, which stands first, plus one; 0: none.  In release candidates of 7.4 it
+    was a time, and nothing stood first.
+    """
+    lowest: i64 = 1
+    if kind == f.TYPE_HASH_METADATA:
+        lowest = cursor.int64()
+        if lowest < 0:
+            cursor.fail("impossible expiry of a hash field")
+    size = cursor.count()
+    fields: dict[bytes, bytes] = {}
+    expires: dict[bytes, int] = {}
+    remaining: i64 = size
+    while remaining > 0:
+        remaining -= 1
+        when = cursor.unsigned()
+        field = cursor.string()
+        fields[field] = cursor.string()
+        if when:
+            expires[field] = _expiry(cursor, when + lowest - 1)
+    if len(fields) != size:
+        cursor.fail("duplicate fields in a hash")
+    return Hash(fields, expires) if fields else None
+
+
+def _listpack_ex(cursor: Cursor, kind: i64) -> Hash | None:
+    """A listpack of field, value and expiry (a time; 0: none), with the smallest expiry before it from 7.4.0 on."""
+    if kind == f.TYPE_HASH_LISTPACK_EX:
+        cursor.int64()
+    items = _blob(cursor, kind)
+    if len(items) % 3:
+        cursor.fail("hash with a field that has no value or expiry")
+    fields: dict[bytes, bytes] = {}
+    expires: dict[bytes, int] = {}
+    for i in range(0, len(items), 3):
+        field = items[i]
+        fields[field] = items[i + 1]
+        if not items[i + 2].isdigit():
+            cursor.fail("impossible expiry of a hash field")
+        when = int(items[i + 2])
+        if when:
+            expires[field] = _expiry(cursor, when)
+    if len(fields) * 3 != len(items):
+        cursor.fail("duplicate fields in a hash")
+    return Hash(fields, expires) if fields else None
+
+
+def _expiry(cursor: Cursor, when: int) -> int:
+    if when >= 1 << 63:
+        cursor.fail("impossible expiry of a hash field")
+    return when
+
+
+def _zset(cursor: Cursor, kind: i64) -> SortedSet | None:
+    size = cursor.count()
+    scores: dict[bytes, float] = {}
+    remaining: i64 = size
+    while remaining > 0:
+        remaining -= 1
+        member = cursor.string()
+        score = cursor.double() if kind == f.TYPE_ZSET_2 else _text_score(cursor)
+        if math.isnan(score):
+            cursor.fail("score that is not a number")
+        scores[member] = score
+    if len(scores) != size:
+        cursor.fail("duplicate members in a sorted set")
+    return SortedSet(scores) if scores else None
+
+
+def _text_score(cursor: Cursor) -> float:
+    """A double of RDB versions before 8: a length and that much text, or 253 (NaN), 254 (inf), 255 (-inf)."""
+    size = cursor.byte()
+    if size == 255:
+        return -math.inf
+    if size == 254:
+        return math.inf
+    if size == 253:
+        return math.nan
+    return _score(cursor, cursor.take(size))
+
+
+def _score(cursor: Cursor, text: bytes) -> float:
+    if _NUMBER.match(text) is None and _INFINITY.match(text) is None:
+        cursor.fail("score that is not a number")
+    return float(text)
+
+
+def _compact_zset(cursor: Cursor, kind: i64) -> SortedSet | None:
+    items = _blob(cursor, kind)
+    size: i64 = len(items)
+    if size & 1:
+        cursor.fail("sorted set with a member that has no score")
+    scores: dict[bytes, float] = {}
+    i: i64 = 0
+    while i < size:
+        scores[items[i]] = _score(cursor, items[i + 1])
+        i += 2
+    if len(scores) * 2 != size:
+        cursor.fail("duplicate members in a sorted set")
+    return SortedSet(scores) if scores else None

@@ -1,0 +1,64 @@
+"""The payloads of DUMP and RESTORE: one value, the RDB version in two bytes, the checksum of all that."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from librt.strings import BytesWriter, write_i64_le
+from mypy_extensions import i64
+
+from durastore.keyspace.values import Hash
+from durastore.persistence.checksum import crc64_redis
+from durastore.persistence.rdb import format as f
+from durastore.persistence.rdb.cursor import Cursor
+from durastore.persistence.rdb.decoding import load_value
+from durastore.persistence.rdb.encoding import save_value, type_of
+from durastore.persistence.rdb.primitives import signed64
+
+_FOOTER: Final = 10
+
+# What RESTORE answers (https://redis.io/docs/latest/commands/restore/).
+ERROR_CHECKSUM: Final = "DUMP payload version or checksum are wrong"
+ERROR_FORMAT: Final = "Bad data format"
+
+
+def dump_value(value: object, compress: bool = True, limits: f.Limits | None = None) -> bytes:
+    """The payload of DUMP: version 11, or 80 (Valkey 9) for a hash with fields that expire."""
+    if limits is None:
+        limits = f.Limits()
+    version: i64 = f.RDB_VERSION
+    if isinstance(value, Hash) and value.expires:
+        version = f.VALKEY_VERSION
+    out = BytesWriter()
+    kind = type_of(value, limits, version)
+    out.append(kind)
+    save_value(out, kind, value, limits, compress)
+    out.append(version & 255)
+    out.append(version >> 8)
+    write_i64_le(out, signed64(crc64_redis(out.getvalue())))
+    return out.getvalue()
+
+
+def load_dump(payload: bytes) -> object:
+    """The value in a payload.
+
+    Raises RdbError, whose reason is ERROR_CHECKSUM where the footer is wrong, and another one where the value is
+    damaged or empty (to which Redis replies ERROR_FORMAT).
+    """
+    end: i64 = len(payload) - _FOOTER
+    if end < 1:
+        raise f.RdbError(0, ERROR_CHECKSUM)
+    version: i64 = payload[end] | payload[end + 1] << 8
+    if version > f.REDIS_NEWEST and version != f.VALKEY_VERSION:
+        raise f.RdbError(int(end), ERROR_CHECKSUM)
+    stored = int.from_bytes(payload[end + 2 :], "little")
+    if stored != crc64_redis(payload[: end + 2]):
+        raise f.RdbError(int(end), ERROR_CHECKSUM)
+    cursor = Cursor(None, 0, payload[:end])
+    kind = cursor.byte()
+    value = load_value(cursor, kind, version)
+    if value is None:
+        cursor.fail("value without elements")
+    if cursor.pos != end:
+        cursor.fail("data behind the value")
+    return value

@@ -1,0 +1,282 @@
+"""Listpacks: the compact row of strings and integers in Redis 7's encodings.
+
+Layout: total size (4 bytes, little-endian), number of elements (2 bytes; 65535: not known), elements, 0xFF.  An element
+is an encoding byte with its data, and behind it the size of both, seven bits a byte, to be read backwards.
+Source: the listpack specification of Salvatore Sanfilippo.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn, final
+
+from librt.strings import (
+    BytesWriter,
+    read_i16_le,
+    read_i32_le,
+    read_i64_le,
+    write_i32_le,
+    write_i64_le,
+)
+from mypy_extensions import i32, i64
+
+from durastore.persistence.rdb.format import RdbError
+
+HEADER: Final = 6
+# The size of a listpack without elements.
+EMPTY: Final = HEADER + 1
+_COUNT_UNKNOWN: Final = 65535
+_END: Final = 255
+# The one 64-bit integer that is therefore never stored as one; its text is stored instead, which reads back the same.
+NOT_INTEGER: Final = -0x8000000000000000
+
+
+def integer_of(text: bytes, longest: i64) -> i64:
+    """The integer whose canonical decimal form the text is; NOT_INTEGER where there is none (or the text is longer)."""
+    size: i64 = len(text)
+    if size == 0 or size > longest:
+        return NOT_INTEGER
+    c: i64 = text[0]
+    if c > 57 or c < 45:
+        return NOT_INTEGER
+    pos: i64 = 0
+    if c == 45:
+        if size == 1:
+            return NOT_INTEGER
+        pos = 1
+        c = text[1]
+    if c == 48:
+        return 0 if size == 1 else NOT_INTEGER
+    if size - pos > 18:
+        return _long_integer(text)
+    value: i64 = 0
+    start: i64 = pos
+    while pos < size:
+        c = text[pos]
+        if c < 48 or c > 57:
+            return NOT_INTEGER
+        value = value * 10 + c - 48
+        pos += 1
+    return -value if start == 1 else value
+
+
+def _long_integer(text: bytes) -> i64:
+    digits = text[1:] if text[0] == 45 else text
+    if len(digits) != 19 or not digits.isdigit():
+        return NOT_INTEGER
+    value = int(text)
+    if -0x7FFFFFFFFFFFFFFF <= value <= 0x7FFFFFFFFFFFFFFF:
+        return value
+    return NOT_INTEGER
+
+
+@final
+class ListpackWriter:
+    """Builds one listpack."""
+
+    def __init__(self) -> None:
+        self._out = BytesWriter()
+        self._count: i64 = 0
+
+    def size(self) -> i64:
+        """The size in bytes that the listpack has so far."""
+        return EMPTY + len(self._out)
+
+    def string(self, text: bytes) -> None:
+        """Adds an element; an integer's canonical text is stored as the integer."""
+        size: i64 = len(text)
+        if size <= 20:
+            value = integer_of(text, 20)
+            if value != NOT_INTEGER:
+                self.integer(value)
+                return
+        out = self._out
+        self._count += 1
+        if size < 64:
+            out.append(0x80 | size)
+            out.write(text)
+            out.append(size + 1)
+            return
+        if size < 4096:
+            out.append(0xE0 | size >> 8)
+            out.append(size & 255)
+            out.write(text)
+            self._back_length(size + 2)
+            return
+        out.append(0xF0)
+        write_i32_le(out, i32(size))
+        out.write(text)
+        self._back_length(size + 5)
+
+    def integer(self, value: i64) -> None:
+        """Adds an integer."""
+        out = self._out
+        self._count += 1
+        if 0 <= value <= 127:
+            out.append(value)
+            out.append(1)
+        elif -4096 <= value <= 4095:
+            out.append(0xC0 | (value >> 8) & 0x1F)
+            out.append(value & 255)
+            out.append(2)
+        elif -32768 <= value <= 32767:
+            out.append(0xF1)
+            out.append(value & 255)
+            out.append((value >> 8) & 255)
+            out.append(3)
+        elif -8388608 <= value <= 8388607:
+            out.append(0xF2)
+            out.append(value & 255)
+            out.append((value >> 8) & 255)
+            out.append((value >> 16) & 255)
+            out.append(4)
+        elif -2147483648 <= value <= 2147483647:
+            out.append(0xF3)
+            write_i32_le(out, i32(value))
+            out.append(5)
+        else:
+            out.append(0xF4)
+            write_i64_le(out, value)
+            out.append(9)
+
+    def join(self, other: ListpackWriter) -> None:
+        """Adds all elements of another listpack."""
+        self._out.write(other._out.getvalue())
+        self._count += other._count
+
+    def _back_length(self, size: i64) -> None:
+        out = self._out
+        if size <= 127:
+            out.append(size)
+        elif size < 16384:
+            out.append(size >> 7)
+            out.append(size & 127 | 128)
+        elif size < 2097152:
+            out.append(size >> 14)
+            out.append((size >> 7) & 127 | 128)
+            out.append(size & 127 | 128)
+        elif size < 268435456:
+            out.append(size >> 21)
+            out.append((size >> 14) & 127 | 128)
+            out.append((size >> 7) & 127 | 128)
+            out.append(size & 127 | 128)
+        else:
+            out.append(size >> 28)
+            out.append((size >> 21) & 127 | 128)
+            out.append((size >> 14) & 127 | 128)
+            out.append((size >> 7) & 127 | 128)
+            out.append(size & 127 | 128)
+
+    def finish(self) -> bytes:
+        """The listpack."""
+        whole = BytesWriter()
+        write_i32_le(whole, i32(self.size()))
+        count: i64 = self._count if self._count < _COUNT_UNKNOWN else _COUNT_UNKNOWN
+        whole.append(count & 255)
+        whole.append(count >> 8)
+        whole.write(self._out.getvalue())
+        whole.append(_END)
+        return whole.getvalue()
+
+
+def _damaged(offset: i64, what: str) -> NoReturn:
+    raise RdbError(int(offset), f"damaged listpack: {what}")
+
+
+def decode(blob: bytes, offset: i64) -> list[bytes]:
+    """The elements of a listpack, integers as their decimal text.
+
+    ``offset`` is where the blob stands in the file, for errors.  Raises RdbError unless every part of the listpack
+    agrees with every other: sizes, back lengths, count, end.
+    """
+    size: i64 = len(blob)
+    if size < EMPTY:
+        _damaged(offset, "shorter than a header")
+    announced: i64 = i64(read_i32_le(blob, 0))
+    if announced & 0xFFFFFFFF != size:
+        _damaged(offset, "the size in its header is not its size")
+    count: i64 = i64(read_i16_le(blob, 4))
+    count &= 0xFFFF
+    last: i64 = size - 1
+    if blob[last] != _END:
+        _damaged(offset, "no end mark")
+    items: list[bytes] = []
+    pos: i64 = HEADER
+    while pos < last:
+        start: i64 = pos
+        first: i64 = blob[pos]
+        length: i64
+        if first < 0x80:
+            items.append(str(first).encode())
+            pos += 1
+        elif first < 0xC0:
+            length = first & 0x3F
+            pos += 1
+            if pos + length > last:
+                _damaged(offset, "an element ends beyond it")
+            items.append(blob[pos : pos + length])
+            pos += length
+        elif first < 0xF0:
+            if pos + 2 > last:
+                _damaged(offset, "an element ends beyond it")
+            length = (first & 0x0F) << 8 | blob[pos + 1]
+            pos += 2
+            if first < 0xE0:
+                length = (first & 0x1F) << 8 | blob[pos - 1]
+                items.append(str(length - 8192 if length > 4095 else length).encode())
+            else:
+                if pos + length > last:
+                    _damaged(offset, "an element ends beyond it")
+                items.append(blob[pos : pos + length])
+                pos += length
+        elif first == 0xF0:
+            if pos + 5 > last:
+                _damaged(offset, "an element ends beyond it")
+            length = i64(read_i32_le(blob, pos + 1))
+            pos += 5
+            if length < 0 or pos + length > last:
+                _damaged(offset, "an element ends beyond it")
+            items.append(blob[pos : pos + length])
+            pos += length
+        elif first <= 0xF4:
+            width: i64 = 9 if first == 0xF4 else first - 0xF1 + 3
+            if pos + width > last:
+                _damaged(offset, "an element ends beyond it")
+            value: i64
+            if first == 0xF1:
+                value = i64(read_i16_le(blob, pos + 1))
+            elif first == 0xF2:
+                value = blob[pos + 1] | blob[pos + 2] << 8 | blob[pos + 3] << 16
+                if value > 0x7FFFFF:
+                    value -= 0x1000000
+            elif first == 0xF3:
+                value = i64(read_i32_le(blob, pos + 1))
+            else:
+                value = read_i64_le(blob, pos + 1)
+            items.append(str(value).encode())
+            pos += width
+        else:
+            _damaged(offset, f"unknown encoding 0x{first:02x}")
+        pos = _skip_back_length(blob, pos, last, pos - start, offset)
+    if count != _COUNT_UNKNOWN and count != len(items):
+        _damaged(offset, f"{len(items)} elements where its header says {count}")
+    return items
+
+
+def _skip_back_length(blob: bytes, pos: i64, last: i64, entry: i64, offset: i64) -> i64:
+    """The position behind the back length, which must say ``entry``."""
+    width: i64 = 1
+    while entry >> (7 * width) and width < 5:
+        width += 1
+    if pos + width > last:
+        _damaged(offset, "an element ends beyond it")
+    value: i64 = 0
+    i: i64 = 0
+    while i < width:
+        part: i64 = blob[pos + i]
+        if (part > 127) != (i > 0):
+            _damaged(offset, "wrong back length")
+        value = value << 7 | part & 127
+        i += 1
+    if value != entry:
+        _damaged(offset, "wrong back length")
+    return pos + width

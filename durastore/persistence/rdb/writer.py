@@ -1,0 +1,120 @@
+"""Writes RDB files."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from librt.strings import BytesWriter, write_i64_le
+from mypy_extensions import i64
+
+from durastore.persistence.checksum import crc64_redis
+from durastore.persistence.rdb import format as f
+from durastore.persistence.rdb.encoding import save_value, type_of
+from durastore.persistence.rdb.primitives import signed64, write_count, write_string, write_unsigned
+from durastore.persistence.serializer import Serializer
+
+# Keys of these lengths are stored as they are: too long for an integer, too short for LZF.
+_PLAIN_FROM: Final = 12
+_PLAIN_TO: Final = 20
+
+
+@final
+class RdbWriter(Serializer):
+    """Serialises a keyspace; what has accumulated is handed over by ``take``.
+
+    ``compress``: strings of more than 20 bytes may be stored as LZF.  ``checksum``: the file ends in its CRC64,
+    otherwise in zero, which readers do not check.  ``version`` is 11, or 80 for data with hash fields that expire.
+    """
+
+    def __init__(
+        self, compress: bool, checksum: bool, version: int = f.RDB_VERSION, limits: f.Limits | None = None
+    ) -> None:
+        self._compress = compress
+        self._checksum = checksum
+        self._version: i64 = version
+        self._limits = f.Limits() if limits is None else limits
+        self._out = BytesWriter()
+        self._crc = 0
+        self._ended = False
+
+    def begin(self, aux: list[tuple[bytes, bytes]]) -> None:
+        """The magic with the version, and auxiliary fields."""
+        out = self._out
+        if self._version >= f.VALKEY_VERSION:
+            out.write(b"VALKEY%03d" % self._version)
+        else:
+            out.write(b"REDIS%04d" % self._version)
+        for name, text in aux:
+            out.append(f.OPCODE_AUX)
+            write_string(out, name, self._compress)
+            write_string(out, text, self._compress)
+
+    def function(self, code: bytes) -> None:
+        """A function library, by its source code."""
+        self._out.append(f.OPCODE_FUNCTION2)
+        write_string(self._out, code, self._compress)
+
+    def select(self, db: int, keys: int, expires: int) -> None:
+        """The entries that follow are of this database, which has so many keys, so many of them with an expiry."""
+        out = self._out
+        out.append(f.OPCODE_SELECTDB)
+        write_count(out, db)
+        out.append(f.OPCODE_RESIZEDB)
+        write_count(out, keys)
+        write_count(out, expires)
+
+    def entry(self, key: bytes, value: object, expire_ms: i64) -> None:
+        """A key, its value, and its expiry (Unix milliseconds, -1: none)."""
+        out = self._out
+        if expire_ms != -1:
+            out.append(f.OPCODE_EXPIRETIME_MS)
+            write_i64_le(out, expire_ms)
+        if isinstance(value, bytes):
+            out.append(f.TYPE_STRING)
+            size: i64 = len(key)
+            if _PLAIN_FROM <= size <= _PLAIN_TO:
+                out.append(size)
+                out.write(key)
+            else:
+                write_string(out, key, self._compress)
+            size = len(value)
+            if _PLAIN_FROM <= size <= _PLAIN_TO:
+                out.append(size)
+                out.write(value)
+            else:
+                write_string(out, value, self._compress)
+            return
+        kind = type_of(value, self._limits, self._version)
+        out.append(kind)
+        write_string(out, key, self._compress)
+        save_value(out, kind, value, self._limits, self._compress)
+
+    def access(self, idle_seconds: int, frequency: int) -> None:
+        """How long the next entry was idle, or how often it was used (-1 each: not said); before ``entry``."""
+        out = self._out
+        if idle_seconds >= 0:
+            out.append(f.OPCODE_IDLE)
+            write_unsigned(out, idle_seconds)
+        if frequency >= 0:
+            out.append(f.OPCODE_FREQ)
+            out.append(frequency & 255)
+
+    def end(self) -> None:
+        """The end mark and the checksum."""
+        self._out.append(f.OPCODE_EOF)
+        if self._checksum:
+            self._crc = crc64_redis(self._out.getvalue(), self._crc)
+        self._ended = True
+        write_i64_le(self._out, signed64(self._crc))
+
+    def pending(self) -> i64:
+        """How many bytes ``take`` would return."""
+        return len(self._out)
+
+    def take(self) -> bytes:
+        """What was serialised since the last call."""
+        data = self._out.getvalue()
+        self._out.truncate(0)
+        if self._checksum and not self._ended:
+            self._crc = crc64_redis(data, self._crc)
+        return data
