@@ -33,7 +33,7 @@ class _SourceOnly:
 
 
 if os.environ.get("DURASTORE_INTERPRETED", "0") not in ("", "0"):
-    sys.meta_path.insert(0, _SourceOnly)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _SourceOnly)
 
 
 def compiled() -> bool:

@@ -119,6 +119,14 @@ class Host:
 class Dispatcher:
     """What the engine does for EXEC."""
 
+    def find_command(self, argv: list[bytes]) -> object:
+        """The Command (or subcommand) that a request names, or None."""
+        raise NotImplementedError
+
+    def all_commands(self) -> list[object]:
+        """All Commands, without subcommands."""
+        raise NotImplementedError
+
     def run_queue(self, client: Client, queue: list[list[bytes]]) -> None:
         """Runs queued requests one after the other, as one unit for the journal."""
         raise NotImplementedError

@@ -20,7 +20,8 @@ from durastore.commands.spec import (
     UNPAUSED,
     WRITE,
 )
-from durastore.commands.table import Command, build_table
+from durastore.commands.table import build_table
+from durastore.commands.tablerow import Command
 from durastore.engine.journal import Journal
 
 log = logging.getLogger("durastore.engine")
@@ -46,7 +47,6 @@ class Engine(Dispatcher):
         self.instance.dispatcher = self
         self.journal = Journal()
         self.commands: dict[bytes, Command] = build_table()
-        self.instance.commands = self.commands
         # The same commands, also by their names in capitals, which is how most clients send them.
         self._by_name: dict[bytes, Command] = dict(self.commands)
         for name, command in self.commands.items():
@@ -65,9 +65,38 @@ class Engine(Dispatcher):
         self.error_counts: dict[bytes, int] = {}
         self.unexpected_errors: i64 = 0
 
+    def begin_wake(self, now: i64) -> None:
+        """Sets the time (Unix milliseconds) for all that runs until the next call."""
+        self.instance.now = now
+        self.instance.keyspace.now = now
+
+    def reset_statistics(self) -> None:
+        """CONFIG RESETSTAT, as far as it is the engine's."""
+        self.commands_processed = 0
+        self.error_replies = 0
+        self.unexpected_errors = 0
+        self.error_counts = {}
+        keyspace = self.instance.keyspace
+        keyspace.expired_keys = 0
+        keyspace.hits = 0
+        keyspace.misses = 0
+        for command in self.commands.values():
+            command.reset_statistics()
+            if command.subcommands is not None:
+                for subcommand in command.subcommands.values():
+                    subcommand.reset_statistics()
+
     def update_guard(self) -> None:
         """To be called when ``loading``, ``write_refusal`` or the pause has changed."""
         self.guarded = self.loading or self.write_refusal is not None or self.paused_until != 0
+
+    def find_command(self, argv: list[bytes]) -> object:
+        """See Dispatcher."""
+        return self.find(argv)
+
+    def all_commands(self) -> list[object]:
+        """See Dispatcher."""
+        return list(self.commands.values())
 
     def find(self, argv: list[bytes]) -> Command | None:
         """The command, or subcommand, that a request names."""

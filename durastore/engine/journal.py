@@ -9,12 +9,29 @@ from __future__ import annotations
 from typing import Final, final
 
 from librt.strings import BytesWriter
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from durastore.protocol.parser import encode_request
 
 _MULTI: Final = b"*1\r\n$5\r\nMULTI\r\n"
 _EXEC: Final = b"*1\r\n$4\r\nEXEC\r\n"
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class JournalSink:
+    """Where the journal of a wake goes, and what the wake's replies wait for."""
+
+    def append(self, data: bytes, now: int) -> bool:
+        """Takes the journal of one wake; False where it could not be written, and no reply may say otherwise."""
+        raise NotImplementedError
+
+    def appended(self) -> int:
+        """The offset behind all that was appended."""
+        raise NotImplementedError
+
+    def wait_for_disk(self) -> bool:
+        """Whether replies are to wait until what was appended is durable."""
+        raise NotImplementedError
 
 
 @final

@@ -12,7 +12,7 @@ from mypy_extensions import i64
 
 from durastore.commands.client import Client
 from durastore.commands.spec import ADMIN, PROTECTED
-from durastore.commands.table import Command
+from durastore.commands.tablerow import Command
 from durastore.commands.transactions import leave_transaction
 from durastore.engine.engine import AS_SENT, EFFECTS, Engine
 from durastore.protocol.parser import ERROR, REQUEST, RequestParser

@@ -36,6 +36,8 @@ class Keyspace:
     def __init__(self, databases: int) -> None:
         # While a log or a primary's stream is replayed, its own DELs say which keys have expired.
         self.expiring = True
+        # The time of the present wake, for the idle times of segments; set by the engine.
+        self.now: i64 = 0
         self.expired: list[Expired] = []
         self.expired_keys: i64 = 0
         self.hits: i64 = 0
@@ -87,6 +89,7 @@ class Database:
         table = self.table
         segment = table.find(key)
         value = segment.items.get(key)
+        segment.used = now
         if value is not None and segment.expires and self._expire_if_due(segment, key, now):
             value = None
         if value is None:
@@ -110,6 +113,13 @@ class Database:
         if self.watched:
             self.changed(key)
 
+    def idle_seconds(self, key: bytes, now: i64) -> i64:
+        """Seconds since any key of the key's segment was last read or stored: a lower bound of its idle time.
+
+        A time for each key would cost more memory than anything that is built on it is worth.
+        """
+        return max((now - self.table.find(key).used) // 1000, 0)
+
     def exists(self, key: bytes) -> bool:
         """Whether the key is stored, expired or not."""
         return key in self.table.find(key).items
@@ -118,6 +128,7 @@ class Database:
         """Stores a value; an expiry that the key had is gone."""
         table = self.table
         segment = table.find(key)
+        segment.used = self.keyspace.now
         if segment.expires:
             table.clear_expiry(segment, key)
         table.store(segment, key, value)
@@ -127,7 +138,9 @@ class Database:
     def replace(self, key: bytes, value: object) -> None:
         """Stores a value; the key keeps its expiry."""
         table = self.table
-        table.store(table.find(key), key, value)
+        segment = table.find(key)
+        segment.used = self.keyspace.now
+        table.store(segment, key, value)
         if self.watched:
             self.changed(key)
 

@@ -22,6 +22,8 @@ from durastore.keyspace.values import Value
 
 HASH_BITS: Final = 63
 HASH_MASK: Final = 0x7FFFFFFFFFFFFFFF
+# Half of hash space.  Powers of two are made by shifting this down: mypyc compiles a shifted 1 as a C int.
+HALF: Final = 0x4000000000000000
 # The number of keys at which CPython's dict would grow from a table of 1024 slots: filling it and no more
 # wastes least memory, and a half fits a table of 512 slots just as exactly.
 SEGMENT_LIMIT: Final = 682
@@ -39,14 +41,14 @@ class Segment:
         self.start: i64 = start
         self.depth: i64 = depth
         self.epoch: i64 = epoch
+        # When a key of this segment was last read or stored (Unix milliseconds).
+        self.used: i64 = 0
         # No key of this segment expires before this time; -1: nothing is known.
         self.next_expiry: i64 = -1
 
     def width(self) -> i64:
-        """How much hash space the segment covers."""
-        one: i64 = 1
-        # 2**63 does not fit a native integer; the callers treat the wrapped value by ``end``.
-        return one << (HASH_BITS - self.depth)
+        """How much hash space the segment covers; the whole of it (depth 0) does not fit a native integer."""
+        return HALF >> (self.depth - 1)
 
 
 @final
@@ -205,10 +207,10 @@ class Table:
             self.depth += 1
             self.shift -= 1
         depth: i64 = segment.depth + 1
-        one: i64 = 1
-        bit: i64 = one << (HASH_BITS - depth)
+        bit: i64 = HALF >> (depth - 1)
         low = Segment(segment.start, depth, segment.epoch)
         high = Segment(segment.start | bit, depth, segment.epoch)
+        low.used = high.used = segment.used
         low.next_expiry = segment.next_expiry
         high.next_expiry = segment.next_expiry
         low_items = low.items
@@ -230,9 +232,8 @@ class Table:
 
     def _place(self, segment: Segment) -> None:
         """Points the directory's slots of the segment's stretch at it."""
-        one: i64 = 1
-        slots: i64 = one << (self.depth - segment.depth)
-        first: i64 = segment.start >> self.shift if self.depth else 0
+        slots: i64 = HALF >> (62 - self.depth + segment.depth)
+        first: i64 = segment.start >> self.shift
         for i in range(slots):
             self.directory[first + i] = segment
 
@@ -240,14 +241,14 @@ class Table:
         """Joins a sparse segment with its sparse neighbour; returns the segment that is there now."""
         if segment.depth == 0:
             return segment
-        one: i64 = 1
-        bit: i64 = one << (HASH_BITS - segment.depth)
+        bit: i64 = HALF >> (segment.depth - 1)
         buddy = self.at(segment.start ^ bit)
         if buddy.depth != segment.depth or len(segment.items) + len(buddy.items) > SEGMENT_LIMIT // 4:
             return segment
         self.before_write(segment)
         self.before_write(buddy)
         joined = Segment(segment.start & ~bit, segment.depth - 1, segment.epoch)
+        joined.used = max(segment.used, buddy.used)
         joined.items.update(segment.items)
         joined.items.update(buddy.items)
         joined.expires.update(segment.expires)
@@ -283,8 +284,7 @@ class Table:
                     h &= HASH_MASK
                     if h >> width_bits == first and h >= position:
                         found.append(key)
-            one: i64 = 1
-            if first + 1 >= one << (HASH_BITS - width_bits):
+            if first >= HASH_MASK >> width_bits:
                 return 0
             position = (first + 1) << width_bits
         return position >> CURSOR_SHIFT

@@ -13,7 +13,7 @@ from mypy_extensions import i64
 
 from durastore.keyspace.database import Database, Keyspace
 from durastore.keyspace.table import Captured, Walk
-from durastore.persistence.rdb import RdbWriter
+from durastore.persistence.serializer import Serializer
 
 # How much is serialised before it is written out.
 CHUNK: Final = 256 * 1024
@@ -34,7 +34,7 @@ class Part:
 class Snapshot:
     """A snapshot in progress."""
 
-    def __init__(self, keyspace: Keyspace, writer: RdbWriter, aux: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, keyspace: Keyspace, writer: Serializer, aux: list[tuple[bytes, bytes]]) -> None:
         self.writer = writer
         self.parts: list[Part] = [Part(db) for db in keyspace.databases if db.table.count]
         self.total: i64 = 0

@@ -17,8 +17,8 @@ INT64_MIN: Final = -9223372036854775808
 INT64_MAX: Final = 9223372036854775807
 
 _MANTISSA_BITS: Final = 64
-_LONG_DOUBLE_MAX: Final = Fraction(2**64 - 1) * 2**16320
-_LONG_DOUBLE_TINY: Final = Fraction(1, 2**16445)
+_LONG_DOUBLE_MAX: Final = Fraction(2) ** 16384 - Fraction(2) ** 16320
+_LONG_DOUBLE_TINY: Final = Fraction(2) ** -16445
 _DECIMAL: Final = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
 _HEXADECIMAL: Final = re.compile(rb"([+-]?)0[xX]([0-9a-fA-F]*)\.?([0-9a-fA-F]*)(?:[pP]([+-]?[0-9]+))?\Z")
 _INFINITY: Final = re.compile(rb"[+-]?inf(?:inity)?\Z", re.IGNORECASE)

@@ -169,3 +169,12 @@ class Reply:
             out.append(58)
             out.write(text)
             out.write(b"\r\n")
+
+    def help(self, command: bytes, lines: list[bytes]) -> None:
+        """What a container's HELP answers: a head, the subcommands, and HELP itself."""
+        self.array(len(lines) + 3)
+        self.simple(command + b" <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")
+        for line in lines:
+            self.simple(line)
+        self.simple(b"HELP")
+        self.simple(b"    Print this help.")

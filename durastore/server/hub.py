@@ -18,9 +18,10 @@ from mypy_extensions import i64, mypyc_attr
 
 from durastore.commands.client import Client
 from durastore.engine.engine import Engine
+from durastore.engine.journal import JournalSink
 from durastore.engine.session import Session
 
-log = logging.getLogger("durastore.server")
+logger = logging.getLogger("durastore.server")
 
 _READ: Final = select.EPOLLIN
 _WRITE: Final = select.EPOLLOUT
@@ -31,27 +32,6 @@ RECEIVE_LARGE: Final = 1 << 20
 OUTPUT_LIMIT: Final = 1 << 20
 ACCEPTS_PER_TURN: Final = 64
 EVENTS_PER_TURN: Final = 1024
-
-
-@mypyc_attr(allow_interpreted_subclasses=True)
-class Commit:
-    """Where a wake's journal goes, and what replies wait for."""
-
-    def append(self, data: bytes, now: int) -> bool:
-        """Takes the journal of one wake; False where it could not be written, and no reply may say otherwise."""
-        raise NotImplementedError
-
-    def appended(self) -> int:
-        """The offset behind all that was appended."""
-        raise NotImplementedError
-
-    def wait_for_disk(self) -> bool:
-        """Whether replies are to wait until what was appended is durable."""
-        raise NotImplementedError
-
-    def after_wake(self) -> None:
-        """Called between two wakes, when the log holds every effect."""
-        raise NotImplementedError
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -99,9 +79,9 @@ class Gated:
 class Hub:
     """All plain sockets of a server."""
 
-    def __init__(self, engine: Engine, commit: Commit, gatekeeper: Gatekeeper) -> None:
+    def __init__(self, engine: Engine, log: JournalSink, gatekeeper: Gatekeeper) -> None:
         self.engine = engine
-        self.commit = commit
+        self.log = log
         self.gatekeeper = gatekeeper
         self.epoll = select.epoll()
         self.poll = self.epoll.poll
@@ -114,6 +94,8 @@ class Hub:
         self.bytes_in: i64 = 0
         self.bytes_out: i64 = 0
         self.wakes: i64 = 0
+        self.reads: i64 = 0
+        self.writes: i64 = 0
 
     def listen(self, sock: socket.socket) -> None:
         """Serves a listening socket from now on."""
@@ -128,13 +110,22 @@ class Hub:
             sock.close()
         self.listeners = {}
 
+    def stop_listening_on(self, sock: socket.socket) -> None:
+        """Closes one listening socket."""
+        del self.listeners[sock.fileno()]
+        self.epoll.unregister(sock.fileno())
+        sock.close()
+
+    def has_own_work(self) -> bool:
+        """Whether the next wake has something to do even if no socket is ready."""
+        return len(self.resumable) > 0 or len(self.touched) > 0
+
     def turn(self, now: i64) -> bool:
         """One wake; False where nothing was there to do."""
         events = self.poll(0, EVENTS_PER_TURN)
         if not events and not self.resumable and not self.touched:
             return False
-        instance = self.engine.instance
-        instance.now = now
+        self.engine.begin_wake(now)
         self.wakes += 1
         if self.resumable:
             self._resume()
@@ -160,6 +151,7 @@ class Hub:
                 if size == 0:
                     self.drop(connection)
                     continue
+                self.reads += 1
                 self.bytes_in += size
                 before: i64 = len(journal.out)
                 connection.client.last_interaction = now
@@ -180,9 +172,8 @@ class Hub:
     def _finish(self, now: i64) -> None:
         """Appends the wake's journal, then sends what it replied."""
         journal = self.engine.journal
-        commit = self.commit
         touched = self.touched
-        if len(journal.out) > 0 and not commit.append(journal.take(), now):
+        if len(journal.out) > 0 and not self.log.append(journal.take(), now):
             # Nobody may take a failed write for a done one: who wrote in this wake hears nothing, and is cut off.
             for connection in touched:
                 if connection.wrote:
@@ -190,13 +181,12 @@ class Hub:
                     self.drop(connection)
         if touched:
             self.touched = []
-            gated = len(self.gate) > 0 or commit.wait_for_disk()
+            gated = len(self.gate) > 0 or self.log.wait_for_disk()
             for connection in touched:
                 connection.touched = False
                 connection.wrote = False
                 if not connection.closed:
                     self._flush(connection, gated)
-        commit.after_wake()
 
     def touch(self, connection: Connection) -> None:
         """Has a connection's output, or its end, seen to in the next wake."""
@@ -214,7 +204,7 @@ class Hub:
             self._set_interest(connection)
         if data:
             if gated:
-                self.gate.append(Gated(self.commit.appended(), connection, data))
+                self.gate.append(Gated(self.log.appended(), connection, data))
                 connection.gated += 1
                 connection.outgoing_bytes += len(data)
             else:
@@ -236,6 +226,7 @@ class Hub:
         except OSError:
             self.drop(connection)
             return
+        self.writes += 1
         self.bytes_out += sent
         connection.client.bytes_out += sent
         if sent < size:
@@ -266,6 +257,7 @@ class Hub:
             except OSError:
                 self.drop(connection)
                 return
+            self.writes += 1
             self.bytes_out += sent
             connection.client.bytes_out += sent
             connection.outgoing_bytes -= sent
@@ -319,6 +311,14 @@ class Hub:
             if connection.client.closing and not connection.gated and not connection.outgoing:
                 self.drop(connection)
 
+    def abandon(self) -> None:
+        """Cuts off who waits for the disk: it failed, and their writes must not be taken for durable."""
+        gate = self.gate
+        while gate:
+            gated = gate.popleft()
+            gated.connection.gated -= 1
+            self.drop(gated.connection)
+
     def _accept(self, fd: int) -> None:
         listener = self.listeners.get(fd)
         if listener is None:
@@ -330,7 +330,7 @@ class Hub:
                 return
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    log.warning("cannot accept a connection: %s", error.strerror)
+                    logger.warning("cannot accept a connection: %s", error.strerror)
                     return
                 continue
             sock.setblocking(False)

@@ -47,6 +47,8 @@ class RdbReader:
         self.freq: i64 = -1
         # Where the entry begins.
         self.entry_offset: i64 = 0
+        # The RDB type of the value (format.TYPE_...).
+        self.kind: i64 = 0
 
     @property
     def offset(self) -> int:
@@ -90,6 +92,7 @@ class RdbReader:
         self.entry_offset = cursor.base + cursor.pos
         while True:
             kind = cursor.byte()
+            self.kind = kind
             if kind == f.TYPE_STRING:
                 buf = cursor.buf
                 size: i64 = len(buf)

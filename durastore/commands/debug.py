@@ -1,0 +1,193 @@
+"""DEBUG: what client test suites ask of a server (https://redis.io/commands/debug/)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from durastore.commands.client import Client
+from durastore.commands.connection import integer_or
+from durastore.commands.digest import dataset_digest, value_digest
+from durastore.commands.encoding import encoding_of
+from durastore.commands.errors import NO_SUCH_KEY, NOT_A_FLOAT, SYNTAX, CommandError
+from durastore.commands.spec import ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE, command
+from durastore.keyspace.glob import glob_match
+
+_FLAGS: Final = ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED
+
+
+@command("debug", "", _FLAGS, summary="A container for debugging commands.", since="1.0.0", arity=-2)
+def debug(client: Client, argv: list[bytes]) -> None:
+    """DEBUG: one command, as in Redis, whose first argument chooses."""
+    name = argv[1].upper()
+    size = len(argv)
+    if name == b"SLEEP" and size == 3:
+        _sleep(client, argv[2])
+    elif name == b"RELOAD":
+        _reload(client, argv)
+    elif name == b"LOADAOF" and size == 2:
+        client.instance.host.load_aof()
+        client.reply.ok()
+    elif name == b"OBJECT" and size in (3, 4):
+        _object(client, argv)
+    elif name == b"SET-ACTIVE-EXPIRE" and size == 3:
+        client.instance.active_expire = integer_or(argv[2]) != 0
+        client.reply.ok()
+    elif name == b"DIGEST" and size == 2:
+        client.reply.simple(dataset_digest(client.instance.keyspace))
+    elif name == b"DIGEST-VALUE" and size >= 2:
+        _digest_value(client, argv)
+    elif name == b"STRINGMATCH-LEN" and size == 4:
+        client.reply.integer(1 if glob_match(argv[3], argv[2]) else 0)
+    elif name == b"PROTOCOL" and size == 3:
+        _protocol(client, argv[2].lower())
+    elif name == b"ERROR" and size == 3:
+        client.reply.error(argv[2])
+    elif name == b"HELP" and size == 2:
+        _help(client)
+    else:
+        raise CommandError(
+            b"ERR unknown subcommand or wrong number of arguments for '" + argv[1][:128] + b"'. Try DEBUG HELP."
+        )
+
+
+def _sleep(client: Client, text: bytes) -> None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise CommandError(NOT_A_FLOAT) from None
+    client.instance.host.sleep(max(seconds, 0.0))
+    client.reply.ok()
+
+
+def _reload(client: Client, argv: list[bytes]) -> None:
+    merge = False
+    save = flush = True
+    for option in argv[2:]:
+        word = option.upper()
+        if word == b"MERGE":
+            merge = True
+        elif word == b"NOFLUSH":
+            flush = False
+        elif word == b"NOSAVE":
+            save = False
+        else:
+            raise CommandError(b"ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
+    client.instance.host.reload(save, flush, merge)
+    client.reply.ok()
+
+
+def _object(client: Client, argv: list[bytes]) -> None:
+    if len(argv) == 4 and argv[3].lower() != b"fast":
+        raise CommandError(SYNTAX)
+    value = client.db.lookup(argv[2], client.instance.now)
+    if value is None:
+        raise CommandError(NO_SUCH_KEY)
+    text = b"Value at:0x%x refcount:1 encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d" % (
+        id(value),
+        encoding_of(value),
+        max(len(client.instance.host.dump(value)) - 10, 0),
+        (client.instance.now // 1000) & 0xFFFFFF,
+        client.db.idle_seconds(argv[2], client.instance.now),
+    )
+    client.reply.simple(text)
+
+
+def _digest_value(client: Client, argv: list[bytes]) -> None:
+    client.reply.array(len(argv) - 2)
+    for key in argv[2:]:
+        digest = bytes(20)
+        value = client.db.lookup(key, client.instance.now)
+        if value is not None:
+            digest = value_digest(digest, value, client.db.get_expiry(key) != -1)
+        client.reply.simple(digest.hex().encode())
+
+
+def _protocol(client: Client, kind: bytes) -> None:
+    """One reply of each kind of the protocol."""
+    reply = client.reply
+    if kind == b"string":
+        reply.bulk(b"Hello World")
+    elif kind == b"integer":
+        reply.integer(12345)
+    elif kind == b"double":
+        reply.double(3.141)
+    elif kind == b"null":
+        reply.null()
+    elif kind == b"array":
+        reply.array(3)
+        for i in range(3):
+            reply.integer(i)
+    elif kind == b"set":
+        reply.set(3)
+        for i in range(3):
+            reply.integer(i)
+    elif kind == b"map":
+        reply.map(3)
+        for i in range(3):
+            reply.integer(i)
+            reply.boolean(i == 1)
+    elif kind == b"attrib":
+        if reply.resp < 3:
+            raise CommandError(b"ERR RESP2 clients should not call 'attrib'")
+        reply.raw(b"|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n")
+        reply.bulk(b"Some real reply following the attribute")
+    elif kind == b"push":
+        if reply.resp < 3:
+            raise CommandError(b"ERR RESP2 is not supported by this command")
+        reply.push(2)
+        reply.bulk(b"server-cpu-usage")
+        reply.integer(42)
+    elif kind == b"verbatim":
+        reply.verbatim(b"This is a verbatim\nstring")
+    elif kind == b"true":
+        reply.boolean(True)
+    elif kind == b"false":
+        reply.boolean(False)
+    elif kind == b"bignum":
+        number = b"1234567999999999999999999999999999999"
+        if reply.resp == 2:
+            reply.bulk(number)
+        else:
+            reply.raw(b"(" + number + b"\r\n")
+    else:
+        raise CommandError(
+            b"ERR Wrong protocol type name. Please use one of the following: "
+            b"string|integer|double|null|array|set|map|attrib|push|verbatim|true|false"
+        )
+
+
+def _help(client: Client) -> None:
+    client.reply.help(
+        b"DEBUG",
+        [
+            b"DIGEST",
+            b"    Output a hex signature representing the current DB content.",
+            b"DIGEST-VALUE <key> [<key> ...]",
+            b"    Output a hex signature of the values of all the specified keys.",
+            b"ERROR <string>",
+            b"    Return a Redis protocol error with <string> as message. Useful for clients",
+            b"    unit tests to simulate Redis errors.",
+            b"LOADAOF",
+            b"    Flush the AOF buffers on disk and reload the AOF in memory.",
+            b"OBJECT <key> [fast]",
+            b"    Show low level info about `key` and associated value.",
+            b"PROTOCOL <type>",
+            b"    Reply with a test value of the specified type. <type> can be: string,",
+            b"    integer, double, null, array, set, map, attrib, push, verbatim, true,",
+            b"    false.",
+            b"RELOAD [option ...]",
+            b"    Save the RDB on disk and reload it back to memory. Valid <option> values:",
+            b"    * MERGE: conflicting keys will be loaded from RDB.",
+            b"    * NOFLUSH: the existing database will not be removed before load, but",
+            b"      conflicting keys will generate an exception and kill the server.",
+            b"    * NOSAVE: the database will be loaded from an existing RDB file.",
+            b"SET-ACTIVE-EXPIRE <0|1>",
+            b"    Setting it to 0 disables expiring keys (and hashes' fields) in background ",
+            b"    when they are not accessed (otherwise the Redis behavior). Setting it",
+            b"    to 1 reenables back the default.",
+            b"SLEEP <seconds>",
+            b"    Stop the server for <seconds>. Decimals allowed.",
+            b"STRINGMATCH-LEN <len> <pattern>",
+            b"    Run a fuzz tester against the stringmatchlen() function.",
+        ],
+    )

@@ -1,0 +1,78 @@
+"""DEBUG DIGEST: a fingerprint of the dataset that equals Redis's for the same data."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from durastore.keyspace.database import Database, Keyspace
+from durastore.keyspace.values import Hash, List, RawString, Set, SortedSet, Stream
+
+_ZERO: Final = bytes(20)
+
+
+def _sha1(data: bytes) -> bytes:
+    return hashlib.sha1(data, usedforsecurity=False).digest()
+
+
+def _xor(digest: bytes, data: bytes) -> bytes:
+    """Adds data regardless of the order in which such additions come."""
+    mixed = int.from_bytes(digest, "big") ^ int.from_bytes(_sha1(data), "big")
+    return mixed.to_bytes(20, "big")
+
+
+def _mix(digest: bytes, data: bytes) -> bytes:
+    """Adds data so that the order of additions counts."""
+    return _sha1(_xor(digest, data))
+
+
+def value_digest(digest: bytes, value: object, expires: bool) -> bytes:
+    """Adds a value, and whether it expires, to a digest."""
+    if isinstance(value, (bytes, RawString)):
+        digest = _mix(digest, (0).to_bytes(4, "big"))
+        digest = _mix(digest, value if isinstance(value, bytes) else bytes(value.data))
+    elif isinstance(value, List):
+        digest = _mix(digest, (1).to_bytes(4, "big"))
+        for item in value.items:
+            digest = _mix(digest, item)
+    elif isinstance(value, Set):
+        digest = _mix(digest, (2).to_bytes(4, "big"))
+        for member in value.members:
+            digest = _xor(digest, member)
+    elif isinstance(value, SortedSet):
+        digest = _mix(digest, (3).to_bytes(4, "big"))
+        for member, score in value.scores.items():
+            digest = _xor(digest, _mix(_mix(_ZERO, member), b"%.17g" % score))
+    elif isinstance(value, Hash):
+        digest = _mix(digest, (4).to_bytes(4, "big"))
+        for field, content in value.fields.items():
+            digest = _xor(digest, _mix(_mix(_ZERO, field), content))
+    else:
+        assert isinstance(value, Stream)
+        digest = _mix(digest, (6).to_bytes(4, "big"))
+        for (milliseconds, sequence), words in value.entries.items():
+            digest = _mix(digest, b"%d.%d" % (milliseconds, sequence))
+            for word in words:
+                digest = _mix(digest, word)
+    return _xor(digest, b"!!expire!!") if expires else digest
+
+
+def _database_digest(digest: bytes, db: Database) -> bytes:
+    digest = _mix(digest, int(db.index).to_bytes(4, "big"))
+    seen: set[int] = set()
+    for segment in db.table.directory:
+        if id(segment) in seen:
+            continue
+        seen.add(id(segment))
+        for key, value in segment.items.items():
+            digest = _xor(digest, value_digest(_mix(_ZERO, key), value, key in segment.expires))
+    return digest
+
+
+def dataset_digest(keyspace: Keyspace) -> bytes:
+    """The digest of everything, in hexadecimal; zeros for an empty dataset."""
+    digest = _ZERO
+    for db in keyspace.databases:
+        if db.table.count:
+            digest = _database_digest(digest, db)
+    return digest.hex().encode()

@@ -1,0 +1,44 @@
+"""The names that Redis gives the internal forms of values (OBJECT ENCODING), under its default limits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from durastore.keyspace.values import Hash, List, RawString, Set, SortedSet, Stream
+from durastore.protocol.numbers import is_int
+
+_EMBSTR_LIMIT: Final = 44
+_INTSET_ENTRIES: Final = 512
+_LISTPACK_ENTRIES: Final = 128
+_LISTPACK_VALUE: Final = 64
+# A list's listpack may have 8 kB: list-max-listpack-size -2.
+_LIST_BYTES: Final = 8192
+
+
+def encoding_of(value: object) -> bytes:
+    """The encoding that Redis would use for a value."""
+    if isinstance(value, bytes):
+        if is_int(value):
+            return b"int"
+        return b"embstr" if len(value) <= _EMBSTR_LIMIT else b"raw"
+    if isinstance(value, RawString):
+        return b"raw"
+    if isinstance(value, List):
+        return b"listpack" if sum(len(item) + 2 for item in value.items) < _LIST_BYTES else b"quicklist"
+    if isinstance(value, Set):
+        if len(value.members) <= _INTSET_ENTRIES and all(is_int(member) for member in value.members):
+            return b"intset"
+        return b"listpack" if _small(list(value.members)) else b"hashtable"
+    if isinstance(value, Hash):
+        small = len(value.fields) <= _LISTPACK_ENTRIES and _small(list(value.fields)) and _small(
+            list(value.fields.values())
+        )
+        return b"listpack" if small else b"hashtable"
+    if isinstance(value, SortedSet):
+        return b"listpack" if _small(list(value.scores)) else b"skiplist"
+    assert isinstance(value, Stream)
+    return b"stream"
+
+
+def _small(words: list[bytes]) -> bool:
+    return len(words) <= _LISTPACK_ENTRIES and all(len(word) <= _LISTPACK_VALUE for word in words)

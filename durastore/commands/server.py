@@ -1,0 +1,326 @@
+"""Server commands: configuration, persistence, INFO (https://redis.io/commands/?group=server)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from durastore.commands.client import Client
+from durastore.commands.connection import integer_or
+from durastore.commands.errors import SYNTAX, CommandError
+from durastore.commands.spec import (
+    ADMIN,
+    ALLOW_BUSY,
+    DANGEROUS,
+    FAST,
+    LOADING,
+    NO_ASYNC_LOADING,
+    NO_MULTI,
+    NOSCRIPT,
+    READONLY,
+    STALE,
+    command,
+)
+from durastore.keyspace.values import Hash, List, RawString, Set, SortedSet, Stream
+
+_ADMINISTRATIVE: Final = ADMIN | NOSCRIPT | LOADING | STALE
+
+
+@command("config", "", 0, summary="A container for server configuration commands.", since="2.0.0", arity=-2)
+def config(client: Client, argv: list[bytes]) -> None:
+    """CONFIG, whose subcommands do the work."""
+
+
+@command(
+    "config|get",
+    "parameter [parameter ...]",
+    _ADMINISTRATIVE,
+    summary="Returns the effective values of configuration parameters.",
+    since="2.0.0",
+    complexity="O(N) when N is the number of configuration parameters provided",
+    history=(("7.0.0", "Added the ability to pass multiple pattern parameters in one call"),),
+)
+def config_get(client: Client, argv: list[bytes]) -> None:
+    """CONFIG GET."""
+    pairs = client.instance.host.config_get(argv[2:])
+    client.reply.map(len(pairs))
+    for name, value in pairs:
+        client.reply.bulk(name)
+        client.reply.bulk(value)
+
+
+@command(
+    "config|set",
+    "parameter value [parameter value ...]",
+    _ADMINISTRATIVE,
+    summary="Sets configuration parameters in-flight.",
+    since="2.0.0",
+    complexity="O(N) when N is the number of configuration parameters provided",
+    tips="request_policy:all_nodes response_policy:all_succeeded",
+    history=(("7.0.0", "Added the ability to set multiple parameters in one call."),),
+)
+def config_set(client: Client, argv: list[bytes]) -> None:
+    """CONFIG SET."""
+    if len(argv) % 2:
+        raise CommandError(SYNTAX)
+    client.instance.host.config_set([(argv[i], argv[i + 1]) for i in range(2, len(argv), 2)])
+    client.reply.ok()
+
+
+@command(
+    "config|rewrite",
+    "",
+    _ADMINISTRATIVE,
+    summary="Persists the effective configuration to file.",
+    since="2.8.0",
+    tips="request_policy:all_nodes response_policy:all_succeeded",
+)
+def config_rewrite(client: Client, argv: list[bytes]) -> None:
+    """CONFIG REWRITE."""
+    client.instance.host.config_rewrite()
+    client.reply.ok()
+
+
+@command(
+    "config|resetstat",
+    "",
+    _ADMINISTRATIVE,
+    summary="Resets the server's statistics.",
+    since="2.0.0",
+    tips="request_policy:all_nodes response_policy:all_succeeded",
+)
+def config_resetstat(client: Client, argv: list[bytes]) -> None:
+    """CONFIG RESETSTAT."""
+    client.instance.host.reset_statistics()
+    client.reply.ok()
+
+
+@command(
+    "config|help", "", LOADING | STALE, summary="Returns helpful text about the different subcommands.", since="5.0.0"
+)
+def config_help(client: Client, argv: list[bytes]) -> None:
+    """CONFIG HELP."""
+    client.reply.help(
+        b"CONFIG",
+        [
+            b"GET <pattern>",
+            b"    Return parameters matching the glob-like <pattern> and their values.",
+            b"SET <directive> <value>",
+            b"    Set the configuration <directive> to <value>.",
+            b"RESETSTAT",
+            b"    Reset statistics reported by the INFO command.",
+            b"REWRITE",
+            b"    Rewrite the configuration file.",
+        ],
+    )
+
+
+@command(
+    "info",
+    "[section [section ...]]",
+    LOADING | STALE | DANGEROUS,
+    summary="Returns information and statistics about the server.",
+    since="1.0.0",
+    tips="nondeterministic_output request_policy:all_shards response_policy:special",
+    history=(("7.0.0", "Added support for taking multiple section arguments."),),
+)
+def info(client: Client, argv: list[bytes]) -> None:
+    """INFO."""
+    client.reply.verbatim(client.instance.host.info(argv[1:]))
+
+
+@command("time", "", LOADING | STALE | FAST, summary="Returns the server time.", since="2.6.0", tips="nondeterministic_output")
+def time(client: Client, argv: list[bytes]) -> None:
+    """TIME."""
+    seconds, microseconds = client.instance.host.time()
+    client.reply.bulks([b"%d" % seconds, b"%d" % microseconds])
+
+
+@command(
+    "lastsave",
+    "",
+    LOADING | STALE | FAST | ADMIN | DANGEROUS,
+    summary="Returns the Unix timestamp of the last successful save to disk.",
+    since="1.0.0",
+    tips="nondeterministic_output",
+)
+def lastsave(client: Client, argv: list[bytes]) -> None:
+    """LASTSAVE."""
+    client.reply.integer(client.instance.host.last_save())
+
+
+@command(
+    "save",
+    "",
+    ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI,
+    summary="Synchronously saves the database(s) to disk.",
+    since="1.0.0",
+    complexity="O(N) where N is the total number of keys in all databases",
+)
+def save(client: Client, argv: list[bytes]) -> None:
+    """SAVE."""
+    client.instance.host.save()
+    client.reply.ok()
+
+
+@command(
+    "bgsave",
+    "[SCHEDULE]",
+    ADMIN | NOSCRIPT | NO_ASYNC_LOADING,
+    summary="Asynchronously saves the database(s) to disk.",
+    since="1.0.0",
+    history=(("3.2.2", "Added the `SCHEDULE` option."),),
+)
+def bgsave(client: Client, argv: list[bytes]) -> None:
+    """BGSAVE."""
+    if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() != b"SCHEDULE"):
+        raise CommandError(SYNTAX)
+    client.reply.simple(client.instance.host.background_save(len(argv) == 2))
+
+
+@command(
+    "bgrewriteaof",
+    "",
+    ADMIN | NOSCRIPT | NO_ASYNC_LOADING,
+    summary="Asynchronously rewrites the append-only file to disk.",
+    since="1.0.0",
+)
+def bgrewriteaof(client: Client, argv: list[bytes]) -> None:
+    """BGREWRITEAOF."""
+    client.reply.simple(client.instance.host.background_rewrite())
+
+
+@command(
+    "shutdown",
+    "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+    ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY,
+    summary="Synchronously saves the database(s) to disk and shuts down the Redis server.",
+    since="1.0.0",
+    complexity="O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
+    history=(("7.0.0", "Added the `NOW`, `FORCE` and `ABORT` modifiers."),),
+)
+def shutdown(client: Client, argv: list[bytes]) -> None:
+    """SHUTDOWN: there is no reply where it succeeds."""
+    words = [word.upper() for word in argv[1:]]
+    if any(word not in (b"NOSAVE", b"SAVE", b"NOW", b"FORCE", b"ABORT") for word in words):
+        raise CommandError(SYNTAX)
+    if b"SAVE" in words and b"NOSAVE" in words:
+        raise CommandError(SYNTAX)
+    host = client.instance.host
+    if b"ABORT" in words:
+        if len(words) > 1:
+            raise CommandError(SYNTAX)
+        if not host.abort_shutdown():
+            raise CommandError(b"ERR No shutdown in progress.")
+        client.reply.ok()
+        return
+    host.shutdown(b"NOSAVE" in words, b"SAVE" in words, b"NOW" in words, b"FORCE" in words)
+    client.closing = True
+
+
+@command(
+    "role",
+    "",
+    NOSCRIPT | LOADING | STALE | FAST | ADMIN | DANGEROUS,
+    summary="Returns the replication role.",
+    since="2.8.12",
+)
+def role(client: Client, argv: list[bytes]) -> None:
+    """ROLE."""
+    client.reply.array(3)
+    client.reply.bulk(b"master")
+    client.reply.integer(0)
+    client.reply.array(0)
+
+
+# MEMORY
+
+
+@command("memory", "", 0, summary="A container for memory diagnostics commands.", since="4.0.0", arity=-2)
+def memory(client: Client, argv: list[bytes]) -> None:
+    """MEMORY, whose subcommands do the work."""
+
+
+# A key's share of its segment's dict: an entry of 24 bytes and its index, at the usual filling.
+_DICT_SLOT: Final = 40
+
+
+def _words_size(words: list[bytes], samples: int, total: int) -> int:
+    """The size of so many words, of which some are given; they stand for all where ``samples`` is not 0."""
+    chosen = words[:samples] if samples else words
+    if not chosen:
+        return 0
+    return sum(sys.getsizeof(word) for word in chosen) * total // len(chosen)
+
+
+def _value_size(value: object, samples: int) -> int:
+    if isinstance(value, bytes):
+        return sys.getsizeof(value)
+    if isinstance(value, RawString):
+        return sys.getsizeof(value.data) + 40
+    if isinstance(value, List):
+        return sys.getsizeof(value.items) + _words_size(value.items, samples, len(value.items))
+    if isinstance(value, Set):
+        return sys.getsizeof(value.members) + _words_size(list(value.members), samples, len(value.members))
+    if isinstance(value, Hash):
+        words = list(value.fields)
+        return (
+            sys.getsizeof(value.fields)
+            + _words_size(words, samples, len(words))
+            + _words_size(list(value.fields.values()), samples, len(words))
+        )
+    if isinstance(value, SortedSet):
+        return sys.getsizeof(value.scores) + _words_size(list(value.scores), samples, len(value.scores)) + 24 * len(
+            value.scores
+        )
+    assert isinstance(value, Stream)
+    entries = list(value.entries.values())
+    words = [word for fields in entries[: samples or None] for word in fields]
+    count = len(words) * len(entries) // max(len(entries[: samples or None]), 1)
+    return sys.getsizeof(value.entries) + _words_size(words, 0, count) + 150 * len(entries)
+
+
+@command(
+    "memory|usage",
+    "key [SAMPLES count]",
+    READONLY,
+    summary="Estimates the memory usage of a key.",
+    since="4.0.0",
+    complexity="O(N) where N is the number of samples.",
+    keys="RO",
+)
+def memory_usage(client: Client, argv: list[bytes]) -> None:
+    """MEMORY USAGE: the bytes of the key, its value and its share of the table."""
+    samples = 5
+    i = 3
+    while i < len(argv):
+        if argv[i].upper() != b"SAMPLES" or i + 1 >= len(argv):
+            raise CommandError(SYNTAX)
+        samples = integer_or(argv[i + 1])
+        if samples < 0:
+            raise CommandError(SYNTAX)
+        i += 2
+    key = argv[2]
+    value = client.db.lookup(key, client.instance.now)
+    if value is None:
+        client.reply.null()
+        return
+    size = _value_size(value, samples) + sys.getsizeof(key) + _DICT_SLOT
+    if client.db.get_expiry(key) != -1:
+        size += _DICT_SLOT + 32
+    client.reply.integer(size)
+
+
+@command("memory|help", "", LOADING | STALE, summary="Returns helpful text about the different subcommands.", since="4.0.0")
+def memory_help(client: Client, argv: list[bytes]) -> None:
+    """MEMORY HELP."""
+    client.reply.help(
+        b"MEMORY",
+        [
+            b"USAGE <key> [SAMPLES <count>]",
+            b"    Return memory in bytes used by <key> and its value. Nested values are",
+            b"    sampled up to <count> times (default: 5, 0 means sample all).",
+        ],
+    )
+
+

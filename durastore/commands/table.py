@@ -1,0 +1,53 @@
+"""The command table of an engine, made from the declarations in the command modules."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from durastore.commands import (
+    clients,
+    connection,
+    databases,
+    debug,
+    introspection,
+    keys,
+    server,
+    strings,
+    transactions,
+)
+from durastore.commands.spec import CommandSpec
+from durastore.commands.tablerow import Command
+
+# The modules, each with the name that COMMAND DOCS gives its group and the ACL category that the group implies.
+_GROUPS: Final = (
+    (strings, "string", "@string"),
+    (keys, "generic", "@keyspace"),
+    (databases, "server", "@keyspace"),
+    (connection, "connection", "@connection"),
+    (clients, "connection", "@connection"),
+    (transactions, "transactions", "@transaction"),
+    (server, "server", ""),
+    (introspection, "server", "@connection"),
+    (debug, "server", ""),
+)
+
+
+def build_table() -> dict[bytes, Command]:
+    """All commands by their names in lower case; subcommands hang on their containers."""
+    table: dict[bytes, Command] = {}
+    subcommands: list[Command] = []
+    for module, group, category in _GROUPS:
+        for value in list(vars(module).values()):
+            if isinstance(value, CommandSpec):
+                command = Command(value, group, category)
+                if "|" in value.name:
+                    subcommands.append(command)
+                else:
+                    table[command.name] = command
+    for command in subcommands:
+        container, _, name = command.name.partition(b"|")
+        parent = table[container]
+        if parent.subcommands is None:
+            parent.subcommands = {}
+        parent.subcommands[name] = command
+    return table

@@ -1,0 +1,140 @@
+"""The manifest: which files make up the log, in which order.
+
+The format is Redis 7's: a line ``file NAME seq N type T`` for each file, with ``b`` for the base, ``i`` for incremental
+files in their order, and ``h`` for history, which is about to be removed.  A name with unusual characters is quoted.
+The manifest is always replaced as a whole, after the files that it names are on disk.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from durastore.persistence.disk import Disk
+from durastore.protocol.parser import split_line
+
+SUFFIX = ".manifest"
+
+
+class AofError(Exception):
+    """The log cannot be used; says which file, where in it, and why."""
+
+    def __init__(self, file: str, offset: int, reason: str) -> None:
+        super().__init__(f"{file}, offset {offset}: {reason}" if offset >= 0 else f"{file}: {reason}")
+        self.file = file
+        self.offset = offset
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """A line of the manifest; ``kind`` is ``b``, ``i`` or ``h``."""
+
+    name: str
+    seq: int
+    kind: str
+
+
+def _quoted(name: str) -> str:
+    if name and all(33 <= ord(c) <= 126 and c not in "\"'\\" for c in name):
+        return name
+    escaped = "".join(
+        chr(byte) if 32 <= byte <= 126 and byte not in b'"\\' else ("\\" + chr(byte) if byte in b'"\\' else f"\\x{byte:02x}")
+        for byte in os.fsencode(name)
+    )
+    return f'"{escaped}"'
+
+
+@dataclass
+class Manifest:
+    """The files of a log."""
+
+    base: LogFile | None = None
+    increments: list[LogFile] = field(default_factory=list)
+    history: list[LogFile] = field(default_factory=list)
+
+    def render(self) -> bytes:
+        """The manifest's text."""
+        files = [*([self.base] if self.base else []), *self.history, *self.increments]
+        return "".join(f"file {_quoted(each.name)} seq {each.seq} type {each.kind}\n" for each in files).encode()
+
+    def copy(self) -> Manifest:
+        """One that may be changed without changing this one."""
+        return Manifest(self.base, list(self.increments), list(self.history))
+
+    def next_increment(self, prefix: str) -> LogFile:
+        """The incremental file that comes next."""
+        seq = max((each.seq for each in self.increments), default=0) + 1
+        return LogFile(f"{prefix}.{seq}.incr.aof", seq, "i")
+
+    def next_base(self, prefix: str, rdb: bool) -> LogFile:
+        """The base that comes next."""
+        seq = (self.base.seq if self.base else 0) + 1
+        return LogFile(f"{prefix}.{seq}.base.{'rdb' if rdb else 'aof'}", seq, "b")
+
+    def renew(self, base: LogFile, kept: list[LogFile]) -> None:
+        """A new base takes the place of all files but those that ``kept`` names."""
+        old = [*([self.base] if self.base else []), *(each for each in self.increments if each not in kept)]
+        self.history.extend(LogFile(each.name, each.seq, "h") for each in old if each.name != base.name)
+        self.base = base
+        self.increments = kept
+
+
+def parse_manifest(path: str, data: bytes) -> Manifest:
+    """Reads a manifest.  Raises AofError, with the number of the line, where it breaks Redis's rules."""
+    manifest = Manifest()
+    last_seq = 0
+    if not data:
+        raise AofError(path, -1, "the manifest is empty")
+    if not data.endswith(b"\n"):
+        raise AofError(path, len(data), "the last line of the manifest is not complete")
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        where = f"line {number}"
+        if line.startswith(b"#"):
+            continue
+        words = split_line(line)
+        if words is None or len(words) < 6 or len(words) % 2:
+            raise AofError(path, -1, f"{where}: expected 'file NAME seq NUMBER type TYPE'")
+        values = {words[i].lower(): words[i + 1] for i in range(0, len(words), 2)}
+        if not {b"file", b"seq", b"type"} <= values.keys() or not values[b"seq"].isdigit():
+            raise AofError(path, -1, f"{where}: expected 'file NAME seq NUMBER type TYPE'")
+        name = os.fsdecode(values[b"file"])
+        if os.path.basename(name) != name or not name:
+            raise AofError(path, -1, f"{where}: a file name must not have a folder in it")
+        entry = LogFile(name, int(values[b"seq"]), values[b"type"].decode("latin-1"))
+        if entry.kind == "b":
+            if manifest.base is not None:
+                raise AofError(path, -1, f"{where}: there is a base already")
+            manifest.base = entry
+        elif entry.kind == "i":
+            if entry.seq <= last_seq:
+                raise AofError(path, -1, f"{where}: the sequence numbers of incremental files do not rise")
+            last_seq = entry.seq
+            manifest.increments.append(entry)
+        elif entry.kind == "h":
+            manifest.history.append(entry)
+        else:
+            raise AofError(path, -1, f"{where}: unknown type {entry.kind!r}")
+    return manifest
+
+
+def manifest_path(folder: str, prefix: str) -> str:
+    """Where the manifest is."""
+    return os.path.join(folder, prefix + SUFFIX)
+
+
+def store_manifest(disk: Disk, folder: str, prefix: str, manifest: Manifest) -> None:
+    """Puts a manifest in place, after its files."""
+    disk.write_atomically(manifest_path(folder, prefix), manifest.render())
+
+
+def remove_history(disk: Disk, folder: str, prefix: str, manifest: Manifest) -> None:
+    """Removes the files that are history, and then their lines."""
+    if not manifest.history:
+        return
+    for each in manifest.history:
+        path = os.path.join(folder, each.name)
+        if disk.exists(path):
+            disk.remove(path)
+    manifest.history = []
+    store_manifest(disk, folder, prefix, manifest)

@@ -1,0 +1,283 @@
+"""BGREWRITEAOF, and the log's files from start to stop: a new base while the log goes on.
+
+A rewrite first makes a new incremental file and a manifest that names it behind the old ones.  Then, between two wakes,
+the log switches to it and a snapshot begins: the base to come is the state at that moment, and the new file is what
+follows.  Last, a manifest with just these two is put in place, and the old files go.  Whatever the moment of a crash,
+the manifest on disk names files that add up to everything.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+
+import trio
+
+from durastore.keyspace.database import Keyspace
+from durastore.persistence.aof.log import AppendLog, LogSettings
+from durastore.persistence.aof.manifest import (
+    AofError,
+    LogFile,
+    Manifest,
+    manifest_path,
+    parse_manifest,
+    remove_history,
+    store_manifest,
+)
+from durastore.persistence.aof.writer import AofWriter
+from durastore.persistence.commands import CommandSerializer
+from durastore.persistence.disk import Disk
+from durastore.persistence.saver import write_now, write_out
+from durastore.persistence.serializer import Serializer
+from durastore.persistence.snapshot import Snapshot
+
+log = logging.getLogger("durastore.persistence")
+
+# After a failed rewrite, the next automatic one waits so many seconds.
+RETRY_DELAY = 60
+
+
+class Rewriter:
+    """The files of one server's log."""
+
+    def __init__(
+        self,
+        keyspace: Keyspace,
+        append_log: AppendLog,
+        disk: Disk,
+        serializer: Callable[[], Serializer],
+        cpu_percent: Callable[[], int],
+        may_start: Callable[[], bool],
+    ) -> None:
+        self._keyspace = keyspace
+        self._log = append_log
+        self._disk = disk
+        self._serializer = serializer
+        self._cpu_percent = cpu_percent
+        self._may_start = may_start
+        self._nursery: trio.Nursery | None = None
+        self._scope: trio.CancelScope | None = None
+        self._manifest = Manifest()
+        self.snapshot: Snapshot | None = None
+        self.scheduled = False
+        self.base_size = 0
+        self._old_size = 0
+        self.rewrites = 0
+        self.last_ok = True
+        self.last_seconds = -1
+        self.failures = 0
+        self.started = 0.0
+        self._failed_at = 0.0
+        # False between CONFIG SET appendonly yes and the first base: the manifest does not name the log yet.
+        self._complete = True
+
+    @property
+    def _settings(self) -> LogSettings:
+        return self._log.settings
+
+    def _path(self, file: LogFile) -> str:
+        return os.path.join(self._settings.folder, file.name)
+
+    def _size(self, file: LogFile) -> int:
+        source = self._disk.open(self._path(file))
+        source.close()
+        return source.size
+
+    def current_size(self) -> int:
+        """The bytes of all files of the log."""
+        return self._old_size + (self._log.writer.size if self._log.writer is not None else 0)
+
+    def open(self, nursery: trio.Nursery) -> None:
+        """From here on rewrites run in this nursery."""
+        self._nursery = nursery
+
+    def begin(self, manifest: Manifest | None) -> None:
+        """Goes on with the log that was loaded; without one, makes its first base of the present keyspace.
+
+        Raises OSError.
+        """
+        settings = self._settings
+        self._disk.make_folder(settings.folder)
+        self._remove_leftovers()
+        if manifest is None:
+            self._manifest = Manifest()
+            base = self._manifest.next_base(settings.filename, settings.rdb_preamble)
+            self._write_base_now(base)
+            self._manifest.base = base
+        else:
+            self._manifest = manifest
+        if not self._manifest.increments:
+            self._manifest.increments.append(self._new_increment(self._manifest))
+        store_manifest(self._disk, settings.folder, settings.filename, self._manifest)
+        remove_history(self._disk, settings.folder, settings.filename, self._manifest)
+        last = self._manifest.increments[-1]
+        self._log.switch(AofWriter(self._disk, self._path(last), self._size(last), settings.timestamps))
+        self._measure()
+
+    def _measure(self) -> None:
+        files = [*([self._manifest.base] if self._manifest.base else []), *self._manifest.increments[:-1]]
+        self._old_size = sum(self._size(each) for each in files)
+        self.base_size = self.current_size()
+
+    def _remove_leftovers(self) -> None:
+        for name in self._disk.list(self._settings.folder):
+            if name.startswith("temp-"):
+                self._disk.remove(os.path.join(self._settings.folder, name))
+
+    def _new_increment(self, manifest: Manifest) -> LogFile:
+        """Makes the next incremental file, empty and on disk."""
+        increment = manifest.next_increment(self._settings.filename)
+        file = self._disk.create(self._path(increment))
+        file.fsync()
+        file.close()
+        self._disk.fsync_folder(self._settings.folder)
+        return increment
+
+    def _base_serializer(self) -> Serializer:
+        return self._serializer() if self._settings.rdb_preamble else CommandSerializer()
+
+    def _begin_snapshot(self) -> Snapshot:
+        aux = [(b"ctime", b"%d" % int(time.time())), (b"used-mem", b"0"), (b"aof-base", b"1")]
+        return Snapshot(self._keyspace, self._base_serializer(), aux)
+
+    def _write_base_now(self, base: LogFile) -> None:
+        temporary = os.path.join(self._settings.folder, "temp-" + base.name)
+        snapshot = self._begin_snapshot()
+        file = self._disk.create(temporary)
+        try:
+            write_now(snapshot, file)
+        finally:
+            file.close()
+            snapshot.close()
+        self._disk.rename(temporary, self._path(base))
+        self._disk.fsync_folder(self._settings.folder)
+
+    # Rewriting
+
+    def start(self) -> None:
+        """Begins a rewrite in the background."""
+        assert self._nursery is not None and not self._log.rewriting
+        self.scheduled = False
+        self._log.rewriting = True
+        self.started = time.monotonic()
+        log.info("Background append only file rewriting started")
+        self._nursery.start_soon(self._run)
+
+    def cancel(self) -> None:
+        """Ends a rewrite without a result."""
+        if self._scope is not None:
+            self._scope.cancel()
+        if self.snapshot is not None:
+            self.snapshot.close()
+
+    def consider(self) -> None:
+        """Starts a rewrite that was put off, that the log's growth asks for, or that has to mend the log."""
+        if self._log.rewriting or not self._log.enabled or not self._may_start():
+            return
+        settings = self._settings
+        grown = (
+            settings.rewrite_percentage > 0
+            and self.current_size() > settings.rewrite_min_size
+            and self.current_size() * 100 >= self.base_size * (100 + settings.rewrite_percentage)
+        )
+        broken = not self._complete or not self._log.trusted or (self._log.writer is not None and not self._log.writer.trusted)
+        waiting = self.failures > 0 and time.monotonic() - self._failed_at < RETRY_DELAY
+        if self.scheduled or (broken and time.monotonic() - self._failed_at >= 1) or (grown and not waiting):
+            if grown:
+                log.info("Starting automatic rewriting of AOF: it has grown to %d bytes", self.current_size())
+            self.start()
+
+    async def _run(self) -> None:
+        switched = False
+        try:
+            with trio.CancelScope() as self._scope:
+                manifest = self._manifest.copy()
+                increment = await trio.to_thread.run_sync(self._prepare, manifest)
+                # From here to the next await nobody else runs: the log holds every effect so far in its old file, and
+                # the snapshot and the new file begin at the same moment.
+                self._old_size = self.current_size()
+                self._manifest = manifest
+                self._log.switch(AofWriter(self._disk, self._path(increment), 0, self._settings.timestamps))
+                switched = True
+                self.snapshot = self._begin_snapshot()
+                manifest = self._manifest.copy()
+                base = manifest.next_base(self._settings.filename, self._settings.rdb_preamble)
+                manifest.renew(base, [increment])
+                await self._write_base(base)
+                await trio.to_thread.run_sync(
+                    store_manifest, self._disk, self._settings.folder, self._settings.filename, manifest
+                )
+                self._manifest = manifest
+                switched = False
+                self._succeeded()
+                await trio.to_thread.run_sync(
+                    remove_history, self._disk, self._settings.folder, self._settings.filename, manifest
+                )
+        except (OSError, AofError) as error:
+            self.last_ok = False
+            self.failures += 1
+            self._failed_at = time.monotonic()
+            log.error("Background AOF rewrite failed: %s", error)
+        finally:
+            if self.snapshot is not None:
+                self.snapshot.close()
+                self.snapshot = None
+            if switched:
+                self._log.rewrite_failed()
+            self._log.rewriting = False
+            self._scope = None
+
+    def _prepare(self, manifest: Manifest) -> LogFile:
+        """The first step, in a thread: the new incremental file, behind all that are there."""
+        increment = self._new_increment(manifest)
+        manifest.increments.append(increment)
+        if self._complete:
+            store_manifest(self._disk, self._settings.folder, self._settings.filename, manifest)
+        return increment
+
+    async def _write_base(self, base: LogFile) -> None:
+        assert self.snapshot is not None
+        temporary = os.path.join(self._settings.folder, "temp-" + base.name)
+        file = await trio.to_thread.run_sync(self._disk.create, temporary)
+        try:
+            await write_out(self.snapshot, file, self._cpu_percent)
+        finally:
+            file.close()
+        await trio.to_thread.run_sync(self._put_in_place, temporary, self._path(base))
+
+    def _put_in_place(self, temporary: str, path: str) -> None:
+        self._disk.rename(temporary, path)
+        self._disk.fsync_folder(self._settings.folder)
+
+    def _succeeded(self) -> None:
+        self._complete = True
+        self.rewrites += 1
+        self.last_ok = True
+        self.failures = 0
+        self.last_seconds = int(time.monotonic() - self.started)
+        self._log.rewritten()
+        self._measure()
+        log.info("Background AOF rewrite finished successfully")
+
+    # CONFIG SET appendonly
+
+    def turn_on(self) -> None:
+        """Begins a log of the present keyspace, in the background: it is complete when its first base is.
+
+        Raises OSError and AofError; then there is none.
+        """
+        settings = self._settings
+        self._disk.make_folder(settings.folder)
+        path = manifest_path(settings.folder, settings.filename)
+        # What an earlier log left goes when the new one is complete, and not before.
+        self._manifest = parse_manifest(path, self._disk.read_whole(path)) if self._disk.exists(path) else Manifest()
+        self._complete = False
+        self.start()
+
+    def turn_off(self) -> None:
+        """Ends the log; what was appended is on disk first."""
+        self.cancel()
+        self._log.flush_now()
+        self._log.switch(None)

@@ -1,0 +1,198 @@
+"""SAVE, BGSAVE and the save points: when snapshots are taken, and what became of the last one.
+
+A snapshot is written to a temporary file, fsynced, renamed over the old one, and the folder is fsynced: at every
+moment the folder holds one whole snapshot.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+
+import trio
+
+from durastore.engine.engine import Engine
+from durastore.persistence.disk import Disk, File
+from durastore.persistence.serializer import Serializer
+from durastore.persistence.snapshot import Snapshot
+
+log = logging.getLogger("durastore.persistence")
+
+# The longest that a snapshot keeps the event loop, in seconds.
+SLICE = 0.001
+# A failed background save is not tried again by the save points before so many seconds are over.
+RETRY_DELAY = 5
+
+
+class SaveError(Exception):
+    """A snapshot could not be written; the text says why."""
+
+
+async def write_out(snapshot: Snapshot, file: File, cpu_percent: Callable[[], int]) -> None:
+    """Writes a snapshot in slices, giving the rest of each period to whoever else wants to run; fsyncs the file."""
+    while not snapshot.finished:
+        begun = time.perf_counter()
+        chunk = snapshot.step(begun + SLICE, time.perf_counter)
+        used = time.perf_counter() - begun
+        if chunk:
+            await trio.to_thread.run_sync(file.write_all, chunk)
+        percent = cpu_percent()
+        if percent < 100:
+            await trio.sleep(used * (100 - percent) / percent)
+        else:
+            await trio.lowlevel.checkpoint()
+    await trio.to_thread.run_sync(file.fsync)
+
+
+def write_now(snapshot: Snapshot, file: File) -> None:
+    """Writes a snapshot in one go, and fsyncs the file."""
+    while not snapshot.finished:
+        chunk = snapshot.step(float("inf"), time.perf_counter)
+        if chunk:
+            file.write_all(chunk)
+    file.fsync()
+
+
+class Saver:
+    """The RDB file of one server."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        disk: Disk,
+        path: Callable[[], str],
+        serializer: Callable[[], Serializer],
+        cpu_percent: Callable[[], int],
+    ) -> None:
+        self._engine = engine
+        self._disk = disk
+        self._path = path
+        self._serializer = serializer
+        self._cpu_percent = cpu_percent
+        self._nursery: trio.Nursery | None = None
+        self._scope: trio.CancelScope | None = None
+        self.snapshot: Snapshot | None = None
+        # A save that waits until a rewrite of the log is done.
+        self.scheduled = False
+        self.saves = 0
+        self.last_save = int(time.time())
+        self.last_attempt = 0.0
+        self.last_ok = True
+        self.last_seconds = -1
+        self.started = 0.0
+        self.last_keys_written = 0
+
+    def open(self, nursery: trio.Nursery) -> None:
+        """From here on background saves run in this nursery."""
+        self._nursery = nursery
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether a background save runs."""
+        return self.snapshot is not None
+
+    def save(self) -> None:
+        """Writes a snapshot now, and returns when it is on disk.  Raises SaveError."""
+        begun = time.monotonic()
+        dirty = self._engine.instance.dirty
+        path = self._path()
+        snapshot = self._begin()
+        try:
+            temporary = self._temporary(path)
+            file = self._disk.create(temporary)
+            try:
+                try:
+                    write_now(snapshot, file)
+                finally:
+                    file.close()
+                self._publish(temporary, path)
+            except OSError:
+                self._discard(temporary)
+                raise
+        except OSError as error:
+            self._failed(error)
+            raise SaveError(str(error)) from error
+        finally:
+            snapshot.close()
+        self._succeeded(int(dirty), int(snapshot.keys_written), begun)
+
+    def start(self) -> None:
+        """Begins a background save of the present state."""
+        assert self._nursery is not None and self.snapshot is None
+        self.scheduled = False
+        self.started = self.last_attempt = time.monotonic()
+        self.snapshot = self._begin()
+        log.info("Background saving started")
+        self._nursery.start_soon(self._run, self.snapshot, int(self._engine.instance.dirty))
+
+    def cancel(self) -> None:
+        """Ends a background save without a result."""
+        if self._scope is not None:
+            self._scope.cancel()
+        elif self.snapshot is not None:
+            self.snapshot.close()
+
+    async def _run(self, snapshot: Snapshot, dirty: int) -> None:
+        begun = self.started
+        path = self._path()
+        temporary = self._temporary(path)
+        try:
+            with trio.CancelScope() as self._scope:
+                file = await trio.to_thread.run_sync(self._disk.create, temporary)
+                try:
+                    await write_out(snapshot, file, self._cpu_percent)
+                finally:
+                    file.close()
+                await trio.to_thread.run_sync(self._publish, temporary, path)
+                self._succeeded(dirty, int(snapshot.keys_written), begun)
+            if self._scope.cancelled_caught:
+                log.info("Background saving cancelled")
+                self._discard(temporary)
+        except OSError as error:
+            self._failed(error)
+            self._discard(temporary)
+        finally:
+            snapshot.close()
+            self.snapshot = None
+            self._scope = None
+
+    def _begin(self) -> Snapshot:
+        aux = [
+            (b"ctime", b"%d" % int(time.time())),
+            (b"used-mem", b"0"),
+            (b"aof-base", b"0"),
+        ]
+        return Snapshot(self._engine.instance.keyspace, self._serializer(), aux)
+
+    @staticmethod
+    def _temporary(path: str) -> str:
+        return os.path.join(os.path.dirname(path), f"temp-{os.getpid()}.rdb")
+
+    def _publish(self, temporary: str, path: str) -> None:
+        self._disk.rename(temporary, path)
+        self._disk.fsync_folder(os.path.dirname(path) or ".")
+
+    def _discard(self, temporary: str) -> None:
+        try:
+            self._disk.remove(temporary)
+        except OSError as error:
+            log.warning("cannot remove %s: %s", temporary, error)
+
+    def _succeeded(self, dirty: int, keys: int, begun: float) -> None:
+        self._engine.instance.dirty -= dirty
+        self.saves += 1
+        self.last_save = int(time.time())
+        self.last_ok = True
+        self.last_keys_written = keys
+        self.last_seconds = int(time.monotonic() - begun)
+        log.info("DB saved on disk (%d keys, %.3f seconds)", keys, time.monotonic() - begun)
+
+    def _failed(self, error: OSError) -> None:
+        self.last_ok = False
+        log.error("Error saving DB on disk: %s", error)
+
+    def may_retry(self, monotonic: float) -> bool:
+        """Whether the save points may start another save after a failure."""
+        return self.last_ok or monotonic - self.last_attempt > RETRY_DELAY

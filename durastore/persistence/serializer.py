@@ -1,0 +1,38 @@
+"""What a snapshot is written through."""
+
+from __future__ import annotations
+
+from mypy_extensions import i64, mypyc_attr
+
+
+@mypyc_attr(allow_interpreted_subclasses=False)
+class Serializer:
+    """What a snapshot is written through: the RDB format, or the commands that rebuild the keyspace."""
+
+    def begin(self, aux: list[tuple[bytes, bytes]]) -> None:
+        """The head of the file, with auxiliary fields."""
+        raise NotImplementedError
+
+    def function(self, code: bytes) -> None:
+        """A function library."""
+        raise NotImplementedError
+
+    def select(self, db: int, keys: int, expires: int) -> None:
+        """The entries that follow are of this database, and so many."""
+        raise NotImplementedError
+
+    def entry(self, key: bytes, value: object, expire_ms: i64) -> None:
+        """A key, its value, and its expiry (Unix milliseconds, -1: none)."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """The foot of the file."""
+        raise NotImplementedError
+
+    def pending(self) -> i64:
+        """How many bytes ``take`` would return."""
+        raise NotImplementedError
+
+    def take(self) -> bytes:
+        """What was serialised since the last call."""
+        raise NotImplementedError

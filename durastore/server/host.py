@@ -1,0 +1,163 @@
+"""The services that commands ask of the process; see ``durastore.commands.client.Host``."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import TYPE_CHECKING
+
+from durastore.commands.client import Client, Host
+from durastore.commands.errors import CommandError
+from durastore.config import ConfigError
+from durastore.config import table as directives
+from durastore.persistence.rdb import RdbError, dump_value, load_dump
+from durastore.persistence.saver import SaveError
+from durastore.server.info import render_info
+
+if TYPE_CHECKING:
+    from durastore.server.server import Server
+
+_SAVE_RUNNING = b"ERR Background save already in progress"
+
+
+class ServerHost(Host):
+    """Host over a Server."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+
+    def config_get(self, patterns: list[bytes]) -> list[tuple[bytes, bytes]]:
+        """CONFIG GET."""
+        return self._server.config.get(patterns)
+
+    def config_set(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        """CONFIG SET."""
+        try:
+            self._server.config.set(pairs, loading=self._server.engine.loading)
+        except ConfigError as error:
+            raise CommandError(str(error).encode("utf-8", "surrogateescape")) from error
+
+    def config_rewrite(self) -> None:
+        """CONFIG REWRITE."""
+        try:
+            self._server.config.rewrite()
+        except ConfigError as error:
+            raise CommandError(str(error).encode("utf-8", "surrogateescape")) from error
+
+    def reset_statistics(self) -> None:
+        """CONFIG RESETSTAT."""
+        self._server.reset_statistics()
+
+    def requires_password(self) -> bool:
+        """Whether requirepass is set."""
+        return bool(self._server.config[directives.REQUIRE_PASS])
+
+    def check_password(self, user: bytes, password: bytes) -> bool:
+        """Compares with requirepass, in constant time."""
+        required = self._server.config[directives.REQUIRE_PASS]
+        return user == b"default" and (not required or hmac.compare_digest(required, password))
+
+    def save(self) -> None:
+        """SAVE."""
+        if self._server.saver.in_progress:
+            raise CommandError(_SAVE_RUNNING)
+        try:
+            self._server.saver.save()
+        except SaveError as error:
+            raise CommandError(b"ERR") from error
+        finally:
+            self._server.update_refusal()
+
+    def background_save(self, schedule: bool) -> bytes:
+        """BGSAVE [SCHEDULE]."""
+        server = self._server
+        if server.saver.in_progress:
+            raise CommandError(_SAVE_RUNNING)
+        if server.log.rewriting:
+            if not schedule:
+                raise CommandError(
+                    b"ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order "
+                    b"to schedule a BGSAVE whenever possible."
+                )
+            server.saver.scheduled = True
+            return b"Background saving scheduled"
+        server.saver.start()
+        return b"Background saving started"
+
+    def background_rewrite(self) -> bytes:
+        """BGREWRITEAOF."""
+        server = self._server
+        if server.log.rewriting:
+            raise CommandError(b"ERR Background append only file rewriting already in progress")
+        if server.saver.in_progress:
+            server.rewriter.scheduled = True
+            return b"Background append only file rewriting scheduled"
+        server.rewriter.start()
+        return b"Background append only file rewriting started"
+
+    def last_save(self) -> int:
+        """LASTSAVE."""
+        return self._server.saver.last_save
+
+    def shutdown(self, nosave: bool, save: bool, now: bool, force: bool) -> None:
+        """SHUTDOWN."""
+        if not self._server.prepare_shutdown(nosave=nosave, save=save, force=force):
+            raise CommandError(b"ERR Errors trying to SHUTDOWN. Check logs.")
+
+    def abort_shutdown(self) -> bool:
+        """SHUTDOWN ABORT: a shutdown here is never delayed, so there is none to abort."""
+        return False
+
+    def info(self, sections: list[bytes]) -> bytes:
+        """INFO."""
+        return render_info(self._server, sections)
+
+    def time(self) -> tuple[int, int]:
+        """TIME."""
+        return divmod(time.time_ns() // 1000, 1_000_000)
+
+    def sleep(self, seconds: float) -> None:
+        """DEBUG SLEEP."""
+        time.sleep(seconds)
+
+    def reload(self, save: bool, flush: bool, merge: bool) -> None:
+        """DEBUG RELOAD."""
+        self._server.reload(save=save, flush=flush, merge=merge)
+
+    def load_aof(self) -> None:
+        """DEBUG LOADAOF."""
+        self._server.reload_log()
+
+    def clients(self) -> list[Client]:
+        """All connections, by id."""
+        return sorted(
+            (connection.client for connection in self._server.hub.connections.values()), key=lambda client: client.id
+        )
+
+    def close(self, client: Client) -> None:
+        """Closes a connection when its replies are out."""
+        self._server.close_client(client)
+
+    def pause(self, until: int, writes_only: bool) -> None:
+        """CLIENT PAUSE and UNPAUSE."""
+        if until == 0:
+            self._server.end_pause()
+        else:
+            self._server.begin_pause(until, writes_only)
+
+    def dump(self, value: object) -> bytes:
+        """DUMP."""
+        return dump_value(value)
+
+    def restore(self, payload: bytes) -> object:
+        """RESTORE."""
+        try:
+            return load_dump(payload)
+        except RdbError as error:
+            text = error.reason.encode()
+            raise CommandError(text if text.startswith(b"ERR ") else b"ERR Bad data format") from error
+
+    def write_error(self) -> bytes | None:
+        """Why writes are refused."""
+        return self._server.engine.write_refusal

@@ -1,0 +1,392 @@
+"""The text of INFO: Redis's sections and field names, with this server's figures (https://redis.io/commands/info/)."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import durastore
+from durastore.commands.identity import REDIS_VERSION
+from durastore.commands.tablerow import Command
+from durastore.config import table as directives
+from durastore.keyspace.database import Database
+
+if TYPE_CHECKING:
+    from durastore.server.server import Server
+
+Fields = list[tuple[str, object]]
+
+
+def _human(size: float) -> str:
+    """A size in bytes as Redis shows it to people: ``1.23M``."""
+    if size < 1024:
+        return f"{int(size)}B"
+    for unit in "KMGT":
+        size /= 1024
+        if size < 1024:
+            break
+    return f"{size:.2f}{unit}"
+
+
+def _yes(value: object) -> int:
+    return 1 if value else 0
+
+
+def _status(ok: bool) -> str:
+    return "ok" if ok else "err"
+
+
+def _server(server: Server) -> Fields:
+    uptime = int(time.time() - server.started)
+    config = server.config
+    port = config[directives.PORT]
+    return [
+        ("redis_version", REDIS_VERSION),
+        ("redis_git_sha1", "00000000"),
+        ("redis_git_dirty", 0),
+        ("redis_build_id", "durastore-" + durastore.__version__),
+        ("redis_mode", "standalone"),
+        ("durastore_version", durastore.__version__),
+        ("durastore_build", "compiled" if durastore.compiled() else "interpreted"),
+        ("python_version", platform.python_version()),
+        ("os", f"{platform.system()} {platform.release()} {platform.machine()}"),
+        ("arch_bits", 64 if sys.maxsize > 2**32 else 32),
+        ("monotonic_clock", "POSIX clock_gettime"),
+        ("multiplexing_api", "epoll"),
+        ("atomicvar_api", "gil"),
+        ("gcc_version", platform.python_compiler().removeprefix("GCC ")),
+        ("process_id", os.getpid()),
+        ("process_supervised", config[directives.SUPERVISED]),
+        ("run_id", server.run_id),
+        ("tcp_port", port),
+        ("server_time_usec", time.time_ns() // 1000),
+        ("uptime_in_seconds", uptime),
+        ("uptime_in_days", uptime // 86400),
+        ("hz", config[directives.HZ]),
+        ("configured_hz", config[directives.HZ]),
+        ("lru_clock", int(time.time()) & 0xFFFFFF),
+        ("executable", sys.argv[0] or sys.executable),
+        ("config_file", config.file or ""),
+        ("io_threads_active", 0),
+    ]
+
+
+def _clients(server: Server) -> Fields:
+    connections = list(server.hub.connections.values())
+    return [
+        ("connected_clients", len(connections)),
+        ("cluster_connections", 0),
+        ("maxclients", server.config[directives.MAX_CLIENTS]),
+        ("client_recent_max_input_buffer", max((each.session.parser.buffered() for each in connections), default=0)),
+        ("client_recent_max_output_buffer", max((int(each.outgoing_bytes) for each in connections), default=0)),
+        ("blocked_clients", 0),
+        ("tracking_clients", 0),
+        ("clients_in_timeout_table", 0),
+        ("total_blocking_keys", 0),
+        ("total_blocking_keys_on_nokey", 0),
+    ]
+
+
+def _memory(server: Server) -> Fields:
+    server.sample_memory()
+    used, peak = server.memory, server.peak_memory
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    dataset = max(used - server.startup_memory, 0)
+    maximum = server.config[directives.MAX_MEMORY]
+    output = sum(int(each.outgoing_bytes) for each in server.hub.connections.values())
+    query = sum(each.session.parser.buffered() for each in server.hub.connections.values())
+    return [
+        ("used_memory", used),
+        ("used_memory_human", _human(used)),
+        ("used_memory_rss", used),
+        ("used_memory_rss_human", _human(used)),
+        ("used_memory_peak", peak),
+        ("used_memory_peak_human", _human(peak)),
+        ("used_memory_peak_perc", f"{100 * used / peak:.2f}%"),
+        ("used_memory_overhead", used - dataset),
+        ("used_memory_startup", server.startup_memory),
+        ("used_memory_dataset", dataset),
+        ("used_memory_dataset_perc", f"{100 * dataset / max(used - server.startup_memory, 1):.2f}%"),
+        ("allocator_allocated", used),
+        ("allocator_active", used),
+        ("allocator_resident", used),
+        ("total_system_memory", total),
+        ("total_system_memory_human", _human(total)),
+        ("used_memory_lua", 0),
+        ("used_memory_vm_eval", 0),
+        ("used_memory_lua_human", "0B"),
+        ("used_memory_scripts_eval", 0),
+        ("number_of_cached_scripts", 0),
+        ("number_of_functions", 0),
+        ("number_of_libraries", len(server.engine.instance.keyspace.functions)),
+        ("used_memory_vm_functions", 0),
+        ("used_memory_vm_total", 0),
+        ("used_memory_vm_total_human", "0B"),
+        ("used_memory_functions", 0),
+        ("used_memory_scripts", 0),
+        ("used_memory_scripts_human", "0B"),
+        ("maxmemory", maximum),
+        ("maxmemory_human", _human(maximum)),
+        ("maxmemory_policy", server.config[directives.MAX_MEMORY_POLICY]),
+        ("allocator_frag_ratio", "1.00"),
+        ("allocator_frag_bytes", 0),
+        ("allocator_rss_ratio", "1.00"),
+        ("allocator_rss_bytes", 0),
+        ("rss_overhead_ratio", "1.00"),
+        ("rss_overhead_bytes", 0),
+        ("mem_fragmentation_ratio", "1.00"),
+        ("mem_fragmentation_bytes", 0),
+        ("mem_not_counted_for_evict", 0),
+        ("mem_replication_backlog", 0),
+        ("mem_total_replication_buffers", 0),
+        ("mem_clients_slaves", 0),
+        ("mem_clients_normal", output + query),
+        ("mem_cluster_links", 0),
+        ("mem_aof_buffer", server.log.unwritten()),
+        ("mem_allocator", "pymalloc"),
+        ("active_defrag_running", 0),
+        ("lazyfree_pending_objects", 0),
+        ("lazyfreed_objects", 0),
+    ]
+
+
+def _persistence(server: Server) -> Fields:
+    saver, log, rewriter, loader = server.saver, server.log, server.rewriter, server.loader
+    now = time.monotonic()
+    loading = server.engine.loading
+    fields: Fields = [("loading", _yes(loading)), ("async_loading", 0)]
+    fields += [
+        ("current_cow_peak", 0),
+        ("current_cow_size", 0),
+        ("current_cow_size_age", 0),
+        ("current_fork_perc", "0.00"),
+    ]
+    snapshot = saver.snapshot or rewriter.snapshot
+    fields += [
+        ("current_save_keys_processed", int(snapshot.keys_written) if snapshot else 0),
+        ("current_save_keys_total", int(snapshot.total) if snapshot else 0),
+        ("rdb_changes_since_last_save", int(server.engine.instance.dirty)),
+        ("rdb_bgsave_in_progress", _yes(saver.in_progress)),
+        ("rdb_last_save_time", saver.last_save),
+        ("rdb_last_bgsave_status", _status(saver.last_ok)),
+        ("rdb_last_bgsave_time_sec", saver.last_seconds),
+        ("rdb_current_bgsave_time_sec", int(now - saver.started) if saver.in_progress else -1),
+        ("rdb_saves", saver.saves),
+        ("rdb_last_cow_size", 0),
+        ("rdb_last_load_keys_expired", loader.keys_expired),
+        ("rdb_last_load_keys_loaded", loader.keys_loaded),
+        ("aof_enabled", _yes(log.enabled)),
+        ("aof_rewrite_in_progress", _yes(log.rewriting)),
+        ("aof_rewrite_scheduled", _yes(rewriter.scheduled)),
+        ("aof_last_rewrite_time_sec", rewriter.last_seconds),
+        ("aof_current_rewrite_time_sec", int(now - rewriter.started) if log.rewriting else -1),
+        ("aof_last_bgrewrite_status", _status(rewriter.last_ok)),
+        ("aof_rewrites", rewriter.rewrites),
+        ("aof_rewrites_consecutive_failures", rewriter.failures),
+        ("aof_last_write_status", _status(log.error is None)),
+        ("aof_last_cow_size", 0),
+        ("module_fork_in_progress", 0),
+        ("module_fork_last_cow_size", 0),
+    ]
+    if log.enabled:
+        fields += [
+            ("aof_current_size", rewriter.current_size()),
+            ("aof_base_size", rewriter.base_size),
+            ("aof_pending_rewrite", 0),
+            ("aof_buffer_length", log.unwritten()),
+            ("aof_pending_bio_fsync", _yes(log.syncing)),
+            ("aof_delayed_fsync", log.delayed_fsyncs),
+        ]
+    if loading:
+        elapsed = max(time.time() - loader.started, 0.001)
+        share = loader.bytes_loaded / max(loader.bytes_total, 1)
+        fields += [
+            ("loading_start_time", int(loader.started)),
+            ("loading_total_bytes", loader.bytes_total),
+            ("loading_rdb_used_mem", 0),
+            ("loading_loaded_bytes", loader.bytes_loaded),
+            ("loading_loaded_perc", f"{100 * share:.2f}"),
+            ("loading_eta_seconds", int(elapsed / share - elapsed) if share else 1),
+        ]
+    return fields
+
+
+def _stats(server: Server) -> Fields:
+    engine, hub, cron = server.engine, server.hub, server.cron
+    keyspace = engine.instance.keyspace
+    return [
+        ("total_connections_received", server.admission.received),
+        ("total_commands_processed", int(engine.commands_processed)),
+        ("instantaneous_ops_per_sec", int(cron.operations.per_second())),
+        ("total_net_input_bytes", int(hub.bytes_in)),
+        ("total_net_output_bytes", int(hub.bytes_out)),
+        ("total_net_repl_input_bytes", 0),
+        ("total_net_repl_output_bytes", 0),
+        ("instantaneous_input_kbps", f"{cron.input.per_second() / 1024:.2f}"),
+        ("instantaneous_output_kbps", f"{cron.output.per_second() / 1024:.2f}"),
+        ("instantaneous_input_repl_kbps", "0.00"),
+        ("instantaneous_output_repl_kbps", "0.00"),
+        ("rejected_connections", server.admission.rejected),
+        ("sync_full", 0),
+        ("sync_partial_ok", 0),
+        ("sync_partial_err", 0),
+        ("expired_keys", int(keyspace.expired_keys)),
+        ("expired_stale_perc", "0.00"),
+        ("expired_time_cap_reached_count", 0),
+        ("expire_cycle_cpu_milliseconds", int(cron.expiry_seconds * 1000)),
+        ("evicted_keys", 0),
+        ("evicted_clients", 0),
+        ("total_eviction_exceeded_time", 0),
+        ("current_eviction_exceeded_time", 0),
+        ("keyspace_hits", int(keyspace.hits)),
+        ("keyspace_misses", int(keyspace.misses)),
+        ("pubsub_channels", 0),
+        ("pubsub_patterns", 0),
+        ("pubsubshard_channels", 0),
+        ("latest_fork_usec", 0),
+        ("total_forks", 0),
+        ("migrate_cached_sockets", 0),
+        ("slave_expires_tracked_keys", 0),
+        ("active_defrag_hits", 0),
+        ("active_defrag_misses", 0),
+        ("active_defrag_key_hits", 0),
+        ("active_defrag_key_misses", 0),
+        ("total_active_defrag_time", 0),
+        ("current_active_defrag_time", 0),
+        ("tracking_total_keys", 0),
+        ("tracking_total_items", 0),
+        ("tracking_total_prefixes", 0),
+        ("unexpected_error_replies", int(engine.unexpected_errors)),
+        ("total_error_replies", int(engine.error_replies)),
+        ("dump_payload_sanitizations", 0),
+        ("total_reads_processed", int(hub.reads)),
+        ("total_writes_processed", int(hub.writes)),
+        ("io_threaded_reads_processed", 0),
+        ("io_threaded_writes_processed", 0),
+        ("reply_buffer_shrinks", 0),
+        ("reply_buffer_expands", 0),
+        ("eventloop_cycles", int(hub.wakes)),
+        ("acl_access_denied_auth", 0),
+        ("acl_access_denied_cmd", 0),
+        ("acl_access_denied_key", 0),
+        ("acl_access_denied_channel", 0),
+    ]
+
+
+def _replication(server: Server) -> Fields:
+    return [
+        ("role", "master"),
+        ("connected_slaves", 0),
+        ("master_failover_state", "no-failover"),
+        ("master_replid", server.run_id),
+        ("master_replid2", "0" * 40),
+        ("master_repl_offset", 0),
+        ("second_repl_offset", -1),
+        ("repl_backlog_active", 0),
+        ("repl_backlog_size", 1048576),
+        ("repl_backlog_first_byte_offset", 0),
+        ("repl_backlog_histlen", 0),
+    ]
+
+
+def _cpu(server: Server) -> Fields:
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return [
+        ("used_cpu_sys", f"{own.ru_stime:.6f}"),
+        ("used_cpu_user", f"{own.ru_utime:.6f}"),
+        ("used_cpu_sys_children", f"{children.ru_stime:.6f}"),
+        ("used_cpu_user_children", f"{children.ru_utime:.6f}"),
+    ]
+
+
+def _modules(server: Server) -> Fields:
+    return []
+
+
+def _all_commands(server: Server) -> list[Command]:
+    found: list[Command] = []
+    for command in server.engine.commands.values():
+        found.append(command)
+        if command.subcommands is not None:
+            found.extend(command.subcommands.values())
+    return found
+
+
+def _commandstats(server: Server) -> Fields:
+    fields: Fields = []
+    for command in _all_commands(server):
+        calls = int(command.calls)
+        if not calls and not command.rejected and not command.failed:
+            continue
+        usec = int(command.usec)
+        fields.append(
+            (
+                "cmdstat_" + command.name.decode(),
+                f"calls={calls},usec={usec},usec_per_call={usec / max(calls, 1):.2f},"
+                f"rejected_calls={command.rejected},failed_calls={command.failed}",
+            )
+        )
+    return fields
+
+
+def _errorstats(server: Server) -> Fields:
+    return [
+        ("errorstat_" + code.decode("utf-8", "replace"), f"count={count}")
+        for code, count in sorted(server.engine.error_counts.items())
+    ]
+
+
+def _latencystats(server: Server) -> Fields:
+    return []
+
+
+def _cluster(server: Server) -> Fields:
+    return [("cluster_enabled", 0)]
+
+
+def _keyspace(server: Server) -> Fields:
+    def describe(db: Database) -> str:
+        return f"keys={db.table.count},expires={db.table.expires_count},avg_ttl={db.average_ttl}"
+
+    return [
+        (f"db{db.index}", describe(db)) for db in server.engine.instance.keyspace.databases if db.table.count
+    ]
+
+
+_SECTIONS: tuple[tuple[str, str, Callable[[Server], Fields]], ...] = (
+    ("server", "Server", _server),
+    ("clients", "Clients", _clients),
+    ("memory", "Memory", _memory),
+    ("persistence", "Persistence", _persistence),
+    ("stats", "Stats", _stats),
+    ("replication", "Replication", _replication),
+    ("cpu", "CPU", _cpu),
+    ("modules", "Modules", _modules),
+    ("commandstats", "Commandstats", _commandstats),
+    ("errorstats", "Errorstats", _errorstats),
+    ("latencystats", "Latencystats", _latencystats),
+    ("cluster", "Cluster", _cluster),
+    ("keyspace", "Keyspace", _keyspace),
+)
+# What "all" and "everything" add to the default sections.
+_EXTRA = ("commandstats", "latencystats")
+
+
+def render_info(server: Server, sections: list[bytes]) -> bytes:
+    """The text for the sections asked for, in Redis's fixed order; none asked for means the default ones."""
+    asked = {section.decode("utf-8", "replace").lower() for section in sections}
+    everything = bool(asked & {"all", "everything"})
+    default = not asked or "default" in asked
+    parts: list[str] = []
+    for name, title, fields in _SECTIONS:
+        if everything or name in asked or (default and name not in _EXTRA):
+            lines = [f"# {title}"]
+            lines.extend(f"{field}:{value}" for field, value in fields(server))
+            parts.append("\r\n".join(lines) + "\r\n")
+    return "\r\n".join(parts).encode()

@@ -1,0 +1,49 @@
+"""The server's log, in Redis's line format: pid, role, time, level sign, message."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+
+# Redis has four levels; "verbose" lies between Python's DEBUG and INFO.
+VERBOSE = 15
+NOTICE = logging.INFO
+
+_LEVELS = {"debug": logging.DEBUG, "verbose": VERBOSE, "notice": NOTICE, "warning": logging.WARNING, "nothing": 100}
+
+
+class _RedisFormatter(logging.Formatter):
+    """``1234:M 24 Nov 2026 12:00:00.123 * text``; ``#`` marks warnings, ``*`` notices, ``-`` and ``.`` the rest."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.levelno >= logging.WARNING:
+            sign = "#"
+        elif record.levelno >= NOTICE:
+            sign = "*"
+        else:
+            sign = "-" if record.levelno >= VERBOSE else "."
+        stamp = time.strftime("%d %b %Y %H:%M:%S", time.localtime(record.created))
+        text = f"{os.getpid()}:M {stamp}.{int(record.msecs):03d} {sign} {record.getMessage()}"
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return text
+
+
+def set_level(name: str) -> None:
+    """The ``loglevel`` directive."""
+    logging.getLogger("durastore").setLevel(_LEVELS[name])
+
+
+def start_logging(level: str, path: str) -> None:
+    """Sends the log to a file, or to standard output where the path is empty.  Raises OSError."""
+    handler = logging.FileHandler(path) if path else logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_RedisFormatter())
+    logger = logging.getLogger("durastore")
+    for old in list(logger.handlers):
+        logger.removeHandler(old)
+        old.close()
+    logger.addHandler(handler)
+    logger.propagate = False
+    set_level(level)

@@ -1,0 +1,377 @@
+"""One server: the engine, its sockets, its files and its clock, and the order in which they start and stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import signal
+import socket
+import time
+
+import trio
+
+import durastore
+from durastore.commands.client import Client
+from durastore.commands.errors import CommandError
+from durastore.config import Config, ConfigError
+from durastore.config import table as directives
+from durastore.engine.engine import Engine
+from durastore.persistence.aof.log import AppendLog, LogSettings
+from durastore.persistence.aof.manifest import AofError
+from durastore.persistence.aof.rewrite import Rewriter
+from durastore.persistence.disk import Disk, Lock, RealDisk
+from durastore.persistence.loader import Loader, LoadError
+from durastore.persistence.rdb import RdbWriter
+from durastore.persistence.saver import Saver, SaveError
+from durastore.persistence.serializer import Serializer
+from durastore.server import logs
+from durastore.server.cron import Cron
+from durastore.server.host import ServerHost
+from durastore.server.hub import Hub
+from durastore.server.listeners import Admission, ListenError, open_listeners
+from durastore.server.reactor import run_reactor
+
+_MISCONF_RDB = (
+    b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
+    b"may modify the data set are disabled, because this instance is configured to report errors during writes if RDB "
+    b"snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB "
+    b"error."
+)
+
+
+class Server:
+    """A server that has its configuration, and nothing else yet; ``run`` does the rest."""
+
+    def __init__(self, config: Config, disk: Disk | None = None) -> None:
+        self.config = config
+        self.logger = logging.getLogger("durastore.server")
+        self.disk = disk if disk is not None else RealDisk()
+        self.run_id = os.urandom(20).hex()
+        self.started = time.time()
+        self.peak_memory = 0
+        self.memory = 0
+        self.startup_memory = 0
+        self.exit_status = 0
+        self.engine = Engine(config[directives.DATABASES], ServerHost(self))
+        self.saver = Saver(
+            self.engine,
+            self.disk,
+            lambda: config.resolve(config[directives.DB_FILENAME]),
+            self.rdb_serializer,
+            lambda: config[directives.SNAPSHOT_CPU_PERCENT],
+        )
+        self.log = AppendLog(
+            self.engine.journal,
+            self.disk,
+            self._log_settings(),
+            on_durable=lambda offset: self.hub.release(offset),
+            on_failure=lambda: self.hub.abandon(),
+            on_state=self.update_refusal,
+        )
+        self.rewriter = Rewriter(
+            self.engine.instance.keyspace,
+            self.log,
+            self.disk,
+            self.rdb_serializer,
+            lambda: config[directives.SNAPSHOT_CPU_PERCENT],
+            may_start=lambda: not self.saver.in_progress,
+        )
+        self.admission = Admission(self)
+        self.hub = Hub(self.engine, self.log, self.admission)
+        self.loader = Loader(self.engine, self.disk, self._log_settings, lambda: config.resolve(config[directives.DB_FILENAME]))
+        self.cron = Cron(self)
+        self._stop = trio.Event()
+        self._watch_config()
+        self._apply_limits()
+        self.sample_memory()
+        self.startup_memory = self.memory
+
+    def rdb_serializer(self) -> Serializer:
+        """A writer for the next RDB file, as the configuration asks for it."""
+        return RdbWriter(self.config[directives.RDB_COMPRESSION], self.config[directives.RDB_CHECKSUM])
+
+    def _log_settings(self) -> LogSettings:
+        config = self.config
+        return LogSettings(
+            folder=config.resolve(config[directives.APPEND_DIRNAME]),
+            filename=config[directives.APPEND_FILENAME],
+            fsync=config[directives.APPEND_FSYNC],
+            timestamps=config[directives.AOF_TIMESTAMP_ENABLED],
+            rdb_preamble=config[directives.AOF_USE_RDB_PREAMBLE],
+            no_fsync_on_rewrite=config[directives.NO_APPEND_FSYNC_ON_REWRITE],
+            rewrite_percentage=config[directives.AUTO_AOF_REWRITE_PERCENTAGE],
+            rewrite_min_size=config[directives.AUTO_AOF_REWRITE_MIN_SIZE],
+            load_truncated=config[directives.AOF_LOAD_TRUNCATED],
+        )
+
+    # Starting and stopping
+
+    async def run(self) -> int:
+        """Serves until SHUTDOWN or a signal; returns the exit status."""
+        self._raise_descriptor_limit()
+        lock = self._lock()
+        if lock is None:
+            return 1
+        try:
+            listeners = open_listeners(self.config, {})
+        except ListenError as error:
+            self.logger.error("%s", error)
+            return 1
+        for sock in listeners:
+            self.hub.listen(sock)
+        self.engine.loading = True
+        self.engine.instance.loading = True
+        self.engine.update_guard()
+        try:
+            async with trio.open_nursery() as nursery:
+                self.saver.open(nursery)
+                nursery.start_soon(self._watch_signals)
+                nursery.start_soon(run_reactor, self.hub)
+                nursery.start_soon(self._serve, nursery)
+                await self._stop.wait()
+                nursery.cancel_scope.cancel()
+        finally:
+            self.hub.close()
+            self._remove_sockets()
+            lock.close()
+        self.logger.warning("durastore is now ready to exit, bye bye...")
+        return self.exit_status
+
+    async def _serve(self, nursery: trio.Nursery) -> None:
+        try:
+            await self.loader.load(self.config[directives.APPEND_ONLY])
+            self.rewriter.open(nursery)
+            nursery.start_soon(self.log.run_sync)
+            if self.config[directives.APPEND_ONLY]:
+                self.rewriter.begin(self.loader.manifest)
+        except (LoadError, OSError) as error:
+            self.logger.critical("%s", error)
+            self.exit_status = 1
+            self._stop.set()
+            return
+        self.engine.loading = False
+        self.engine.instance.loading = False
+        self.engine.update_guard()
+        self.logger.info("Ready to accept connections")
+        nursery.start_soon(self.cron.run)
+
+    async def _watch_signals(self) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            asked = False
+            async for number in signals:
+                if asked and number == signal.SIGINT:
+                    self.logger.warning("You insist... exiting now.")
+                    self.exit_status = 1
+                    self._stop.set()
+                    return
+                self.logger.warning("Received %s scheduling shutdown...", signal.Signals(number).name)
+                asked = True
+                if self.engine.loading:
+                    self.logger.warning("Received shutdown signal during loading, exiting now.")
+                    self._stop.set()
+                    return
+                self.prepare_shutdown(nosave=False, save=False, force=False)
+
+    def prepare_shutdown(self, *, nosave: bool, save: bool, force: bool) -> bool:
+        """Makes everything durable and stops the server; False where that failed and ``force`` was not given."""
+        self.logger.warning("User requested shutdown...")
+        self.saver.cancel()
+        self.rewriter.cancel()
+        healthy = self.log.flush_now() or force
+        if healthy and not nosave and (save or self.config[directives.SAVE]) and not self.engine.loading:
+            self.logger.info("Saving the final RDB snapshot before exiting.")
+            try:
+                self.saver.save()
+            except SaveError as error:
+                self.logger.error("Error trying to save the DB, can't exit: %s", error)
+                healthy = force
+        if not healthy:
+            return False
+        self._stop.set()
+        return True
+
+    def _lock(self) -> Lock | None:
+        try:
+            return self.disk.lock(self.config.resolve("durastore.lock"))
+        except OSError as error:
+            self.logger.critical("%s", error)
+            return None
+
+    def _remove_sockets(self) -> None:
+        if self.config[directives.UNIX_SOCKET]:
+            try:
+                os.unlink(self.config.resolve(self.config[directives.UNIX_SOCKET]))
+            except OSError as error:
+                self.logger.warning("cannot remove the Unix socket: %s", error)
+
+    def _raise_descriptor_limit(self) -> None:
+        wanted = self.config[directives.MAX_CLIENTS] + 32
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft >= wanted or soft == resource.RLIM_INFINITY:
+            return
+        reachable = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (reachable, hard))
+        except (OSError, ValueError) as error:
+            self.logger.warning("cannot raise the limit of open files: %s", error)
+        if reachable < wanted:
+            self.logger.warning("open files are limited to %d: fewer than maxclients can connect", reachable)
+
+    # Between the parts
+
+    def commit(self, now: int) -> None:
+        """Appends to the log what periodic work put into the journal."""
+        journal = self.engine.journal
+        if len(journal.out):
+            self.log.append(journal.take(), now)
+
+    def update_refusal(self) -> None:
+        """Works out whether writes are to be refused, and why."""
+        refusal = self.log.refusal()
+        if (
+            refusal is None
+            and self.config[directives.STOP_WRITES_ON_BGSAVE_ERROR]
+            and self.config[directives.SAVE]
+            and not self.saver.last_ok
+        ):
+            refusal = _MISCONF_RDB
+        self.engine.write_refusal = refusal
+        self.engine.update_guard()
+
+    def begin_pause(self, until: int, writes_only: bool) -> None:
+        """CLIENT PAUSE: a longer or stricter pause that is already there stays."""
+        engine = self.engine
+        active = engine.paused_until > engine.instance.now
+        engine.paused_writes_only = writes_only and (not active or engine.paused_writes_only)
+        engine.paused_until = max(until, int(engine.paused_until) if active else 0)
+        engine.update_guard()
+
+    def end_pause(self) -> None:
+        """Runs what was held back."""
+        self.engine.paused_until = 0
+        self.engine.update_guard()
+        self.hub.resume_held()
+
+    def close_client(self, client: Client) -> None:
+        """Closes a connection after its pending replies."""
+        client.closing = True
+        for connection in self.hub.connections.values():
+            if connection.client is client:
+                self.hub.touch(connection)
+                return
+
+    def reset_statistics(self) -> None:
+        """CONFIG RESETSTAT."""
+        engine = self.engine
+        engine.reset_statistics()
+        self.admission.received = 0
+        self.admission.rejected = 0
+        self.hub.bytes_in = 0
+        self.hub.bytes_out = 0
+
+    def sample_memory(self) -> None:
+        """Takes the resident size of the process."""
+        with open("/proc/self/statm", "rb") as statm:
+            self.memory = int(statm.read().split()[1]) * resource.getpagesize()
+        self.peak_memory = max(self.peak_memory, self.memory)
+
+    # DEBUG
+
+    def reload(self, *, save: bool, flush: bool, merge: bool) -> None:
+        """DEBUG RELOAD: the keyspace goes to disk and comes back."""
+        if save:
+            try:
+                self.saver.save()
+            except SaveError as error:
+                raise CommandError(b"ERR Error trying to save the DB") from error
+        try:
+            self.loader.reload_rdb(flush=flush, merge=merge)
+        except LoadError as error:
+            self.logger.error("%s", error)
+            raise CommandError(b"ERR Error trying to load the RDB dump, check server logs") from error
+
+    def reload_log(self) -> None:
+        """DEBUG LOADAOF."""
+        if not self.log.flush_now():
+            raise CommandError(b"ERR Error trying to flush the AOF buffer, check server logs")
+        try:
+            self.loader.reload_log()
+        except LoadError as error:
+            self.logger.error("%s", error)
+            raise CommandError(b"ERR Error trying to load the AOF files, check server logs") from error
+
+    # Configuration at run time
+
+    def _apply_limits(self) -> None:
+        instance = self.engine.instance
+        instance.max_bulk = self.config[directives.PROTO_MAX_BULK_LEN]
+        instance.debug_allowed = self.config[directives.ENABLE_DEBUG_COMMAND] != "no"
+
+    def _watch_config(self) -> None:
+        config = self.config
+        config.on_change(directives.PROTO_MAX_BULK_LEN, lambda value: self._limits_changed())
+        config.on_change(directives.CLIENT_QUERY_BUFFER_LIMIT, lambda value: self._limits_changed())
+        config.on_change(directives.SAVE, lambda value: self.update_refusal())
+        config.on_change(directives.STOP_WRITES_ON_BGSAVE_ERROR, lambda value: self.update_refusal())
+        config.on_change(directives.LOG_LEVEL, logs.set_level)
+        config.on_change(directives.APPEND_ONLY, self._switch_log)
+        config.on_change(directives.APPEND_FSYNC, lambda value: self._log_changed())
+        config.on_change(directives.AUTO_AOF_REWRITE_PERCENTAGE, lambda value: self._log_changed())
+        config.on_change(directives.AUTO_AOF_REWRITE_MIN_SIZE, lambda value: self._log_changed())
+        config.on_change(directives.NO_APPEND_FSYNC_ON_REWRITE, lambda value: self._log_changed())
+        config.on_change(directives.AOF_LOAD_TRUNCATED, lambda value: self._log_changed())
+        config.on_change(directives.AOF_TIMESTAMP_ENABLED, lambda value: self._log_changed())
+        config.on_change(directives.AOF_USE_RDB_PREAMBLE, lambda value: self._log_changed())
+        config.on_change(directives.DIR, lambda value: self._log_changed())
+        config.on_change(directives.PORT, lambda value: self._listen_again())
+        config.on_change(directives.BIND, lambda value: self._listen_again())
+
+    def _log_changed(self) -> None:
+        self.log.settings = self._log_settings()
+        self.log.policy_changed()
+
+    def _limits_changed(self) -> None:
+        self._apply_limits()
+        for connection in self.hub.connections.values():
+            connection.session.parser.max_bulk = self.config[directives.PROTO_MAX_BULK_LEN]
+            connection.session.parser.max_buffer = self.config[directives.CLIENT_QUERY_BUFFER_LIMIT]
+
+    def _switch_log(self, enable: bool) -> None:
+        if enable == self.log.enabled or self.engine.loading:
+            return
+        if not enable:
+            self.rewriter.turn_off()
+            return
+        if self.log.rewriting or self.saver.in_progress:
+            raise ConfigError("Unable to turn on AOF while a background save is in progress. Try again later.")
+        try:
+            self.rewriter.turn_on()
+        except (OSError, AofError) as error:
+            self.logger.error("%s", error)
+            raise ConfigError("Unable to turn on AOF. Check server logs.") from error
+
+    def _listen_again(self) -> None:
+        old = {_identity(sock): sock for sock in self.hub.listeners.values()}
+        try:
+            wanted = open_listeners(self.config, old)
+        except ListenError as error:
+            self.logger.error("%s", error)
+            raise ConfigError("Unable to listen on this port. Check server logs.") from error
+        for sock in old.values():
+            if sock not in wanted:
+                self.hub.stop_listening_on(sock)
+        for sock in wanted:
+            if sock not in old.values():
+                self.hub.listen(sock)
+
+
+def _identity(sock: socket.socket) -> object:
+    """Where a socket listens."""
+    return sock.getsockname()
+
+
+def banner(config: Config) -> str:
+    """The first line of the log."""
+    build = "compiled" if durastore.compiled() else "interpreted"
+    return f"durastore {durastore.__version__} ({build}), pid {os.getpid()}, port {config[directives.PORT]}"

