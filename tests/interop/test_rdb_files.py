@@ -61,12 +61,36 @@ def every_value() -> dict[bytes, object]:
     stream.max_deleted_id = (1500, 2)
     stream.entries_added = 300
     group = StreamGroup((1005, 35), -1)
-    group.consumers = {b"alice": StreamConsumer(1600000000000, 1600000000001), b"bob": StreamConsumer(1600000000002, -1)}
-    group.pending = {(1000, 0): PendingEntry(b"alice", 1600000000003, 2), (1001, 7): PendingEntry(b"alice", 1600000000004, 1)}
+    group.consumers = {
+        b"alice": StreamConsumer(1600000000000, 1600000000001),
+        b"bob": StreamConsumer(1600000000002, -1),
+    }
+    group.pending = {
+        (1000, 0): PendingEntry(b"alice", 1600000000003, 2),
+        (1001, 7): PendingEntry(b"alice", 1600000000004, 1),
+    }
     stream.groups = {b"group": group, b"new": StreamGroup((0, 0), 0)}
     never_used = Stream()
     never_used.groups[b"g"] = StreamGroup((0, 0), 0)
-    numbers = [0, 63, 64, 127, 128, -1, -128, 4095, 4096, -4097, 32767, -32769, 2**23, 2**31 - 1, 2**31, 2**63 - 1, -(2**63)]
+    numbers = [
+        0,
+        63,
+        64,
+        127,
+        128,
+        -1,
+        -128,
+        4095,
+        4096,
+        -4097,
+        32767,
+        -32769,
+        2**23,
+        2**31 - 1,
+        2**31,
+        2**63 - 1,
+        -(2**63),
+    ]
     texts = [b"%d" % number for number in numbers] + [b"", b"a", b"007", b"+1", b"-0", b"x" * 63, b"y" * 64, b"z" * 65]
     return {
         **{b"text %d" % i: value for i, value in enumerate(texts)},
@@ -83,14 +107,18 @@ def every_value() -> dict[bytes, object]:
         b"hash": Hash({value[:60]: value[:64] for value in texts}),
         b"large hash": Hash({b"field %d" % i: b"value %d" % i for i in range(1000)}),
         b"hash of a long value": Hash({b"f": b"v" * 65}),
-        b"zset": SortedSet({b"a": 1.0, b"b": -2.5, b"c": float("inf"), b"d": float("-inf"), b"e": 1e300, b"f": 0.1, b"g": 3e-10}),
+        b"zset": SortedSet(
+            {b"a": 1.0, b"b": -2.5, b"c": float("inf"), b"d": float("-inf"), b"e": 1e300, b"f": 0.1, b"g": 3e-10}
+        ),
         b"large zset": SortedSet({b"m%d" % i: i * 1.5 - 7 for i in range(1000)}),
         b"stream": stream,
         b"never used stream": never_used,
     }
 
 
-def our_file(values: dict[bytes, object], version: int = 11, compress: bool = True, limits: Limits | None = None) -> bytes:
+def our_file(
+    values: dict[bytes, object], version: int = 11, compress: bool = True, limits: Limits | None = None
+) -> bytes:
     writer = RdbWriter(compress, True, version, limits)
     writer.begin([(b"redis-ver", b"7.2.0"), (b"redis-bits", b"64"), (b"aof-base", b"0")])
     writer.function(b"#!lua name=ours\nredis.register_function('f', function(keys, args) return 1 end)")
