@@ -189,6 +189,8 @@ def test_duplicates_in_a_value(kind: int, body: bytes, version: int) -> None:
         (25, bytes(8) + string(listpack(b"a", b"1")), 12),
         (25, bytes(8) + string(listpack(b"a", b"1", b"x")), 12),
         (24, struct.pack("<q", -5) + b"\x01\x00\x01a\x011", 12),
+        (24, struct.pack("<q", 2**63 - 1) + b"\x01\x05\x01a\x011", 12),
+        (24, bytes(8) + b"\x01\x81" + b"\xff" * 8 + b"\x01a\x011", 12),
         (22, b"\x01\x01a\x011" + struct.pack("<q", -2), 80),
         (0, b"\x01ab", 11),
     ],

@@ -192,9 +192,9 @@ def _metadata_hash(cursor: Cursor, kind: i64) -> Hash | None:
     The expiry is relative to the smallest one, which stands first, plus one; 0: none.  In release candidates of 7.4 it
     was a time, and nothing stood first.
     """
-    lowest: i64 = 1
+    lowest = 1
     if kind == f.TYPE_HASH_METADATA:
-        lowest = cursor.int64()
+        lowest = int(cursor.int64())
         if lowest < 0:
             cursor.fail("impossible expiry of a hash field")
     size = cursor.count()
