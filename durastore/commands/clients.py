@@ -356,7 +356,9 @@ def client_unpause(client: Client, argv: list[bytes]) -> None:
     client.reply.ok()
 
 
-@command("client|help", "", LOADING | STALE, summary="Returns helpful text about the different subcommands.", since="5.0.0")
+@command(
+    "client|help", "", LOADING | STALE, summary="Returns helpful text about the different subcommands.", since="5.0.0"
+)
 def client_help(client: Client, argv: list[bytes]) -> None:
     """CLIENT HELP."""
     client.reply.help(

@@ -90,8 +90,13 @@ def valid_name(name: bytes) -> bool:
     summary="Handshakes with the Redis server.",
     since="6.0.0",
     arity=-1,
-    history=(("6.2.0", "`protover` made optional; when called without arguments the command reports the current "
-              "connection's context."),),
+    history=(
+        (
+            "6.2.0",
+            "`protover` made optional; when called without arguments the command reports the current "
+            "connection's context.",
+        ),
+    ),
 )
 def hello(client: Client, argv: list[bytes]) -> None:
     """HELLO."""

@@ -30,8 +30,10 @@ def encoding_of(value: object) -> bytes:
             return b"intset"
         return b"listpack" if _small(list(value.members)) else b"hashtable"
     if isinstance(value, Hash):
-        small = len(value.fields) <= _LISTPACK_ENTRIES and _small(list(value.fields)) and _small(
-            list(value.fields.values())
+        small = (
+            len(value.fields) <= _LISTPACK_ENTRIES
+            and _small(list(value.fields))
+            and _small(list(value.fields.values()))
         )
         return b"listpack" if small else b"hashtable"
     if isinstance(value, SortedSet):

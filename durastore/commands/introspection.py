@@ -141,9 +141,7 @@ def command_(client: Client, argv: list[bytes]) -> None:
         _write_info(client.reply, each)
 
 
-@command(
-    "command|count", "", LOADING | STALE, summary="Returns a count of commands.", since="2.8.13"
-)
+@command("command|count", "", LOADING | STALE, summary="Returns a count of commands.", since="2.8.13")
 def command_count(client: Client, argv: list[bytes]) -> None:
     """COMMAND COUNT."""
     client.reply.integer(len(_commands(client)))
@@ -183,14 +181,7 @@ def _write_arguments(reply: Reply, arguments: list[Argument]) -> None:
         if argument.multiple:
             flags.append(b"multiple")
         simple = argument.kind not in ("oneof", "block")
-        reply.map(
-            2
-            + simple
-            + (argument.key_spec >= 0)
-            + bool(argument.token)
-            + bool(flags)
-            + (not simple)
-        )
+        reply.map(2 + simple + (argument.key_spec >= 0) + bool(argument.token) + bool(flags) + (not simple))
         _pair(reply, b"name", argument.name)
         _pair(reply, b"type", argument.kind)
         if simple:
@@ -212,13 +203,7 @@ def _write_docs(reply: Reply, found: Command) -> None:
     spec = found.spec
     deprecated = spec.deprecated
     subcommands = list(found.subcommands.values()) if found.subcommands is not None else []
-    reply.map(
-        4
-        + (3 if deprecated else 0)
-        + bool(spec.history)
-        + bool(found.arguments)
-        + bool(subcommands)
-    )
+    reply.map(4 + (3 if deprecated else 0) + bool(spec.history) + bool(found.arguments) + bool(subcommands))
     _pair(reply, b"summary", spec.summary)
     _pair(reply, b"since", spec.since)
     _pair(reply, b"group", found.group)

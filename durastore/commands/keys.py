@@ -122,7 +122,9 @@ def touch(client: Client, argv: list[bytes]) -> None:
     _count_existing(client, argv)
 
 
-@command("type", "key", READONLY | FAST, summary="Determines the type of value stored at a key.", since="1.0.0", keys="RO")
+@command(
+    "type", "key", READONLY | FAST, summary="Determines the type of value stored at a key.", since="1.0.0", keys="RO"
+)
 def type_(client: Client, argv: list[bytes]) -> None:
     """TYPE."""
     value = client.db.lookup_read(argv[1], client.instance.now)
@@ -613,7 +615,9 @@ def object_freq(client: Client, argv: list[bytes]) -> None:
         )
 
 
-@command("object|help", "", LOADING | STALE, summary="Returns helpful text about the different subcommands.", since="6.2.0")
+@command(
+    "object|help", "", LOADING | STALE, summary="Returns helpful text about the different subcommands.", since="6.2.0"
+)
 def object_help(client: Client, argv: list[bytes]) -> None:
     """OBJECT HELP."""
     client.reply.help(

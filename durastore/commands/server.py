@@ -129,7 +129,14 @@ def info(client: Client, argv: list[bytes]) -> None:
     client.reply.verbatim(client.instance.host.info(argv[1:]))
 
 
-@command("time", "", LOADING | STALE | FAST, summary="Returns the server time.", since="2.6.0", tips="nondeterministic_output")
+@command(
+    "time",
+    "",
+    LOADING | STALE | FAST,
+    summary="Returns the server time.",
+    since="2.6.0",
+    tips="nondeterministic_output",
+)
 def time(client: Client, argv: list[bytes]) -> None:
     """TIME."""
     seconds, microseconds = client.instance.host.time()
@@ -270,8 +277,10 @@ def _value_size(value: object, samples: int) -> int:
             + _words_size(list(value.fields.values()), samples, len(words))
         )
     if isinstance(value, SortedSet):
-        return sys.getsizeof(value.scores) + _words_size(list(value.scores), samples, len(value.scores)) + 24 * len(
-            value.scores
+        return (
+            sys.getsizeof(value.scores)
+            + _words_size(list(value.scores), samples, len(value.scores))
+            + 24 * len(value.scores)
         )
     assert isinstance(value, Stream)
     entries = list(value.entries.values())
@@ -311,7 +320,9 @@ def memory_usage(client: Client, argv: list[bytes]) -> None:
     client.reply.integer(size)
 
 
-@command("memory|help", "", LOADING | STALE, summary="Returns helpful text about the different subcommands.", since="4.0.0")
+@command(
+    "memory|help", "", LOADING | STALE, summary="Returns helpful text about the different subcommands.", since="4.0.0"
+)
 def memory_help(client: Client, argv: list[bytes]) -> None:
     """MEMORY HELP."""
     client.reply.help(
@@ -322,5 +333,3 @@ def memory_help(client: Client, argv: list[bytes]) -> None:
             b"    sampled up to <count> times (default: 5, 0 means sample all).",
         ],
     )
-
-

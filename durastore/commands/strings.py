@@ -61,9 +61,7 @@ def absolute_expiry(value: i64, unit: i64, base: i64, name: bytes) -> i64:
     return value * unit + base
 
 
-@command(
-    "get", "key", READONLY | FAST, summary="Returns the string value of a key.", since="1.0.0", keys="RO access"
-)
+@command("get", "key", READONLY | FAST, summary="Returns the string value of a key.", since="1.0.0", keys="RO access")
 def get(client: Client, argv: list[bytes]) -> None:
     """GET: the value, or the null."""
     value = client.db.lookup_read(argv[1], client.instance.now)

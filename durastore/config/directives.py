@@ -5,7 +5,6 @@ texts are those of redis-server 7.2, as clients see them in the reply to CONFIG 
 """
 
 # Overriding methods have their description in Directive and Integer.
-# ruff: noqa: D102
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The command engine: sans-IO, without a clock."""

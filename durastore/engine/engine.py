@@ -206,7 +206,9 @@ class Engine(Dispatcher):
             return errors.wrong_arity(command.name)
         if command.flags & PROTECTED and not self.debug_allowed(client):
             return (
-                b"ERR " + command.name.partition(b"|")[0].upper() + b" command not allowed. If the enable-debug-command "
+                b"ERR "
+                + command.name.partition(b"|")[0].upper()
+                + b" command not allowed. If the enable-debug-command "
                 b'option is set to "local", you can run it from a local connection, otherwise you need to set this '
                 b"option in the configuration file, and then restart the server."
             )

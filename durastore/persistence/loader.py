@@ -162,7 +162,9 @@ class Loader:
             store_manifest(self._disk, settings.folder, settings.filename, manifest)
             self._disk.fsync_folder(os.path.dirname(settings.folder))
         except OSError as error:
-            raise LoadError(f"The old append only file {old} cannot be moved into {settings.folder}: {error}") from error
+            raise LoadError(
+                f"The old append only file {old} cannot be moved into {settings.folder}: {error}"
+            ) from error
         log.warning("The append only file %s was moved into %s.", settings.filename, settings.folder)
         return manifest
 
@@ -327,5 +329,3 @@ class _Replay:
     def good_offset(self, offset: int) -> int:
         """Up to where the file is good, if it is read up to ``offset``: a transaction that has no end is not."""
         return self._multi_offset if self._client.in_multi else offset
-
-

@@ -120,7 +120,8 @@ class Saver:
 
     def start(self) -> None:
         """Begins a background save of the present state."""
-        assert self._nursery is not None and self.snapshot is None
+        assert self._nursery is not None
+        assert self.snapshot is None
         self.scheduled = False
         self.started = self.last_attempt = time.monotonic()
         self.snapshot = self._begin()
@@ -160,6 +161,8 @@ class Saver:
 
     def _begin(self) -> Snapshot:
         aux = [
+            (b"redis-ver", b"7.2.4"),
+            (b"redis-bits", b"64"),
             (b"ctime", b"%d" % int(time.time())),
             (b"used-mem", b"0"),
             (b"aof-base", b"0"),

@@ -274,7 +274,7 @@ _SPACES: Final = b" \t\n\r\v\f\0"
 
 
 def split_line(line: bytes) -> list[bytes] | None:
-    """Splits an inline request as Redis does, with "..." (escapes, \\xHH) and '...' quoting.
+    r"""Splits an inline request as Redis does, with "..." (escapes, \xHH) and '...' quoting.
 
     None where quotes are not balanced, or where a closing quote is not followed by white space.
     """

@@ -26,11 +26,11 @@ def _human(size: float) -> str:
     """A size in bytes as Redis shows it to people: ``1.23M``."""
     if size < 1024:
         return f"{int(size)}B"
-    for unit in "KMGT":
+    for unit in "KMG":
         size /= 1024
         if size < 1024:
-            break
-    return f"{size:.2f}{unit}"
+            return f"{size:.2f}{unit}"
+    return f"{size / 1024:.2f}T"
 
 
 def _yes(value: object) -> int:
@@ -354,9 +354,7 @@ def _keyspace(server: Server) -> Fields:
     def describe(db: Database) -> str:
         return f"keys={db.table.count},expires={db.table.expires_count},avg_ttl={db.average_ttl}"
 
-    return [
-        (f"db{db.index}", describe(db)) for db in server.engine.instance.keyspace.databases if db.table.count
-    ]
+    return [(f"db{db.index}", describe(db)) for db in server.engine.instance.keyspace.databases if db.table.count]
 
 
 _SECTIONS: tuple[tuple[str, str, Callable[[Server], Fields]], ...] = (

@@ -46,18 +46,19 @@ class ListenError(Exception):
 def open_listeners(config: Config, open_already: Mapping[object, socket.socket]) -> list[socket.socket]:
     """Binds all that ``bind``, ``port`` and ``unixsocket`` ask for.
 
-    A socket of ``open_already`` (by its name) is taken again where its address is asked for.  An address with a leading ``-`` may be missing on this machine.  Raises ListenError.
+    A socket of ``open_already`` (by its name) is taken again where its address is asked for.  An address with a leading
+    ``-`` may be missing on this machine.  Raises ListenError.
     """
     opened: list[socket.socket] = []
     try:
         if config[directives.PORT]:
             for address in config[directives.BIND]:
                 host = _WILDCARDS.get(address.removeprefix("-"), address.removeprefix("-"))
-                name = (host, config[directives.PORT], 0, 0) if ":" in host else (host, config[directives.PORT])
+                name = (host, config[directives.PORT], *((0, 0) if ":" in host else ()))
                 there = open_already.get(name)
                 opened.extend([there] if there is not None else _open_tcp(config, host, address.startswith("-")))
             if not opened:
-                raise ListenError("Failed listening on port %d (TCP), aborting." % config[directives.PORT])
+                raise ListenError(f"Failed listening on port {config[directives.PORT]} (TCP), aborting.")
         if config[directives.UNIX_SOCKET]:
             path = config.resolve(config[directives.UNIX_SOCKET])
             opened.append(open_already.get(path) or _open_unix(config, path))

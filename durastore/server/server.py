@@ -23,7 +23,7 @@ from durastore.persistence.aof.rewrite import Rewriter
 from durastore.persistence.disk import Disk, Lock, RealDisk
 from durastore.persistence.loader import Loader, LoadError
 from durastore.persistence.rdb import RdbWriter
-from durastore.persistence.saver import Saver, SaveError
+from durastore.persistence.saver import SaveError, Saver
 from durastore.persistence.serializer import Serializer
 from durastore.server import logs
 from durastore.server.cron import Cron
@@ -57,7 +57,7 @@ class Server:
         self.saver = Saver(
             self.engine,
             self.disk,
-            lambda: config.resolve(config[directives.DB_FILENAME]),
+            self._rdb_path,
             self.rdb_serializer,
             lambda: config[directives.SNAPSHOT_CPU_PERCENT],
         )
@@ -79,7 +79,7 @@ class Server:
         )
         self.admission = Admission(self)
         self.hub = Hub(self.engine, self.log, self.admission)
-        self.loader = Loader(self.engine, self.disk, self._log_settings, lambda: config.resolve(config[directives.DB_FILENAME]))
+        self.loader = Loader(self.engine, self.disk, self._log_settings, self._rdb_path)
         self.cron = Cron(self)
         self._stop = trio.Event()
         self._watch_config()
@@ -90,6 +90,9 @@ class Server:
     def rdb_serializer(self) -> Serializer:
         """A writer for the next RDB file, as the configuration asks for it."""
         return RdbWriter(self.config[directives.RDB_COMPRESSION], self.config[directives.RDB_CHECKSUM])
+
+    def _rdb_path(self) -> str:
+        return self.config.resolve(self.config[directives.DB_FILENAME])
 
     def _log_settings(self) -> LogSettings:
         config = self.config

@@ -39,7 +39,9 @@ def _quoted(name: str) -> str:
     if name and all(33 <= ord(c) <= 126 and c not in "\"'\\" for c in name):
         return name
     escaped = "".join(
-        chr(byte) if 32 <= byte <= 126 and byte not in b'"\\' else ("\\" + chr(byte) if byte in b'"\\' else f"\\x{byte:02x}")
+        chr(byte)
+        if 32 <= byte <= 126 and byte not in b'"\\'
+        else ("\\" + chr(byte) if byte in b'"\\' else f"\\x{byte:02x}")
         for byte in os.fsencode(name)
     )
     return f'"{escaped}"'

@@ -158,7 +158,8 @@ class Rewriter:
 
     def start(self) -> None:
         """Begins a rewrite in the background."""
-        assert self._nursery is not None and not self._log.rewriting
+        assert self._nursery is not None
+        assert not self._log.rewriting
         self.scheduled = False
         self._log.rewriting = True
         self.started = time.monotonic()
@@ -182,7 +183,11 @@ class Rewriter:
             and self.current_size() > settings.rewrite_min_size
             and self.current_size() * 100 >= self.base_size * (100 + settings.rewrite_percentage)
         )
-        broken = not self._complete or not self._log.trusted or (self._log.writer is not None and not self._log.writer.trusted)
+        broken = (
+            not self._complete
+            or not self._log.trusted
+            or (self._log.writer is not None and not self._log.writer.trusted)
+        )
         waiting = self.failures > 0 and time.monotonic() - self._failed_at < RETRY_DELAY
         if self.scheduled or (broken and time.monotonic() - self._failed_at >= 1) or (grown and not waiting):
             if grown:
