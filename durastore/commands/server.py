@@ -203,7 +203,8 @@ def bgrewriteaof(client: Client, argv: list[bytes]) -> None:
     ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY,
     summary="Synchronously saves the database(s) to disk and shuts down the Redis server.",
     since="1.0.0",
-    complexity="O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)",
+    complexity="O(N) when saving, where N is the total number of keys in all databases when saving data, "
+    "otherwise O(1)",
     history=(("7.0.0", "Added the `NOW`, `FORCE` and `ABORT` modifiers."),),
 )
 def shutdown(client: Client, argv: list[bytes]) -> None:

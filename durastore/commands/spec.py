@@ -106,8 +106,8 @@ def command(
     """Declares the command that the decorated function carries out.
 
     ``syntax`` is the argument line as the command page shows it, without the name.  ``keys`` holds the flags of the key
-    arguments (``RW access update``, one group for each key specification, separated by ``;``); ``tips`` are separated by
-    spaces.  ``deprecated`` is (since, replaced by).  ``arity`` is derived from the syntax unless given.
+    arguments (``RW access update``, one group for each key specification, separated by ``;``); ``tips`` are separated
+    by spaces.  ``deprecated`` is (since, replaced by).  ``arity`` is derived from the syntax unless given.
     """
 
     def make(handler: Handler) -> CommandSpec:

@@ -18,9 +18,8 @@ from collections.abc import Callable, Iterator
 
 import trio
 
-from durastore.commands.client import Client
 from durastore.engine.engine import Engine
-from durastore.engine.session import Session
+from durastore.engine.session import replay_session
 from durastore.persistence.aof.log import LogSettings
 from durastore.persistence.aof.manifest import (
     AofError,
@@ -39,7 +38,6 @@ log = logging.getLogger("durastore.persistence")
 
 # How long loading keeps the event loop at a time, in seconds.
 SLICE = 0.01
-_NO_LIMIT = 1 << 62
 
 
 class LoadError(Exception):
@@ -296,11 +294,8 @@ class _Replay:
     def __init__(self, engine: Engine, path: str) -> None:
         self._engine = engine
         self._path = path
-        client = Client(0, engine.instance)
-        client.replaying = True
-        self._client = client
-        self._session = Session(engine, client, _NO_LIMIT, _NO_LIMIT)
-        self._session.parser.annotations = True
+        self._session = replay_session(engine)
+        self._client = self._session.client
         self._multi_offset = -1
 
     def run(self, reader: AofReader) -> Iterator[None]:

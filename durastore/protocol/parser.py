@@ -58,6 +58,7 @@ class RequestParser:
         # The announced length of the argument begun, or -1.
         self.bulk_length: i64 = -1
         self._argument_bytes: i64 = 0
+        self._joined = False
         self._pieces: list[bytes] = []
         # How many bytes of a big bulk (and its line end) are still to come.
         self.pieces_missing: i64 = 0
@@ -79,6 +80,7 @@ class RequestParser:
             self._argument_bytes += self.bulk_length
             self.bulk_length = -1
             self.missing -= 1
+            self._joined = self.missing == 0
             self.buf = data
             self.pos = end
             self.start = -1
@@ -113,6 +115,11 @@ class RequestParser:
         size: i64 = len(buf)
         pos: i64 = self.pos
         canonical = False
+        if self._joined:
+            # The last argument was one that came in pieces.
+            self._joined = False
+            self._argument_bytes = 0
+            return REQUEST
         if self.missing == 0:
             if self.pieces_missing > 0 or pos >= size:
                 return NEED_DATA
@@ -146,6 +153,7 @@ class RequestParser:
             if length == -1:
                 if pos >= size:
                     self.missing = missing
+                    self.bulk_length = -1
                     return self._suspend(pos)
                 if buf[pos] != 36:  # "$"
                     return self._fail(b"expected '$', got '" + buf[pos : pos + 1] + b"'")
@@ -161,6 +169,7 @@ class RequestParser:
                     if length < 0:
                         if length == _INCOMPLETE:
                             self.missing = missing
+                            self.bulk_length = -1
                             self.pos = pos
                             return self._line_incomplete(b"too big bulk count string")
                         return self._fail(b"invalid bulk length")

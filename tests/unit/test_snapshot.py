@@ -1,0 +1,71 @@
+"""Snapshots are the state of one moment, whatever is written while they are made."""
+
+from __future__ import annotations
+
+import time
+
+from support.engines import engine, run, session
+
+from durastore.persistence.commands import CommandSerializer
+from durastore.persistence.loading import RdbLoading
+from durastore.persistence.rdb import RdbReader, RdbWriter
+from durastore.persistence.snapshot import Snapshot
+
+
+class Bytes:
+    """A source over bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def read(self, size: int, /) -> bytes:
+        taken, self.data = self.data[:size], self.data[size:]
+        return taken
+
+
+def test_a_snapshot_under_writes_is_the_state_at_its_start() -> None:
+    one = engine()
+    client = session(one)
+    client.feed(b"".join(b"SET k:%d before\r\n" % i for i in range(20_000)) + b"APPEND k:5 !\r\nSELECT 2\r\nSET x 1\r\n")
+    client.take_output()
+    snapshot = Snapshot(one.instance.keyspace, RdbWriter(True, True), [])
+    data = b""
+    number = 0
+    while not snapshot.finished:
+        data += snapshot.step(0.0, time.perf_counter)
+        # Overwrite, append to, delete and create everywhere, ahead of the walk and behind it.
+        run(
+            client,
+            b"select 0",
+            b"set k:%d after" % (number * 7919 % 20_000),
+            b"append k:5 more",
+            b"append k:%d more" % (number * 104729 % 20_000),
+            b"del k:%d" % (number * 15485863 % 20_000),
+            b"set new:%d x" % number,
+        )
+        number += 1
+    assert number > 100
+    two = engine()
+    loading = RdbLoading(RdbReader(Bytes(data), len(data)), two.instance.keyspace, -1, False)
+    loading.reader.read_header()
+    while not loading.step(0.0, time.perf_counter):
+        pass
+    assert loading.keys_loaded == 20_001
+    reader = session(two)
+    for i in range(20_000):
+        wanted = b"$7\r\nbefore!\r\n" if i == 5 else b"$6\r\nbefore\r\n"
+        assert run(reader, b"get k:%d" % i) == wanted
+
+
+def test_a_base_of_commands_rebuilds_the_keyspace() -> None:
+    one = engine()
+    run(session(one), b"set a 1", b"set b 2 pxat 9999999999999", b"append c x", b"select 4", b"set d 4")
+    snapshot = Snapshot(one.instance.keyspace, CommandSerializer(), [])
+    data = snapshot.step(float("inf"), time.perf_counter)
+    two = engine()
+    client = session(two)
+    client.feed(data)
+    client.take_output()
+    assert run(client, b"select 0", b"mget a b c", b"pexpiretime b", b"select 4", b"get d") == (
+        b"+OK\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\nx\r\n:9999999999999\r\n+OK\r\n$1\r\n4\r\n"
+    )
