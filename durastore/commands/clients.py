@@ -168,8 +168,6 @@ def client_list(client: Client, argv: list[bytes]) -> None:
             listed = []
     elif len(argv) > 3 and argv[2].upper() == b"ID":
         wanted = [integer_or(word, b"ERR Invalid client ID") for word in argv[3:]]
-        if any(number < 1 for number in wanted):
-            raise CommandError(b"ERR Invalid client ID")
         by_id = {each.id: each for each in listed}
         listed = [by_id[number] for number in wanted if number in by_id]
     elif len(argv) > 2:

@@ -10,7 +10,6 @@ from durastore.commands.digest import dataset_digest, value_digest
 from durastore.commands.encoding import encoding_of
 from durastore.commands.errors import NO_SUCH_KEY, NOT_A_FLOAT, SYNTAX, CommandError
 from durastore.commands.spec import ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE, command
-from durastore.keyspace.glob import glob_match
 
 _FLAGS: Final = ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED
 
@@ -36,8 +35,6 @@ def debug(client: Client, argv: list[bytes]) -> None:
         client.reply.simple(dataset_digest(client.instance.keyspace))
     elif name == b"DIGEST-VALUE" and size >= 2:
         _digest_value(client, argv)
-    elif name == b"STRINGMATCH-LEN" and size == 4:
-        client.reply.integer(1 if glob_match(argv[3], argv[2]) else 0)
     elif name == b"PROTOCOL" and size == 3:
         _protocol(client, argv[2].lower())
     elif name == b"ERROR" and size == 3:
@@ -187,7 +184,5 @@ def _help(client: Client) -> None:
             b"    to 1 reenables back the default.",
             b"SLEEP <seconds>",
             b"    Stop the server for <seconds>. Decimals allowed.",
-            b"STRINGMATCH-LEN <len> <pattern>",
-            b"    Run a fuzz tester against the stringmatchlen() function.",
         ],
     )

@@ -104,7 +104,7 @@ def _write_key_spec(reply: Reply, spec: KeySpec) -> None:
 
 def _write_info(reply: Reply, found: Command | None) -> None:
     if found is None:
-        reply.null_array()
+        reply.null()
         return
     reply.array(10)
     reply.bulk(found.name)

@@ -11,6 +11,7 @@ from durastore.commands.errors import CommandError
 from durastore.config import ConfigError
 from durastore.config import table as directives
 from durastore.persistence.rdb import RdbError, dump_value, load_dump
+from durastore.persistence.rdb.dump import ERROR_CHECKSUM, ERROR_FORMAT
 from durastore.persistence.saver import SaveError
 from durastore.server.info import render_info
 
@@ -155,8 +156,8 @@ class ServerHost(Host):
         try:
             return load_dump(payload)
         except RdbError as error:
-            text = error.reason.encode()
-            raise CommandError(text if text.startswith(b"ERR ") else b"ERR Bad data format") from error
+            text = ERROR_CHECKSUM if error.reason == ERROR_CHECKSUM else ERROR_FORMAT
+            raise CommandError(b"ERR " + text.encode()) from error
 
     def write_error(self) -> bytes | None:
         """Why writes are refused."""
