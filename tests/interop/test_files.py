@@ -1,0 +1,215 @@
+"""Files move to and from a real server, both ways."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.resp import request
+from support.servers import Server, valkey_binary
+
+Starter = Callable[..., Server]
+
+EVERY_TYPE = [
+    ("SET", "string", "text"),
+    ("SET", "number", "12345"),
+    ("SET", "long", "ab" * 500),
+    ("SET", "expiring", "x", "PXAT", "33177117420000"),
+    ("RPUSH", "list", *(f"item {i}" for i in range(500))),
+    ("SADD", "intset", *range(100)),
+    ("SADD", "set", *(f"member {i}" for i in range(500))),
+    ("HSET", "hash", "field", "value", "other", "1"),
+    ("HSET", "big hash", *(f"f{i}" for i in range(600))),
+    ("ZADD", "zset", "1.5", "a", "-inf", "b", "3", "c"),
+    ("ZADD", "big zset", *(word for i in range(300) for word in (i / 3, f"m{i}"))),
+    ("XADD", "stream", "1-1", "field", "value"),
+    ("XADD", "stream", "2-1", "field", "value", "more", "x"),
+    ("XGROUP", "CREATE", "stream", "group", "0"),
+    ("XREADGROUP", "GROUP", "group", "consumer", "COUNT", "1", "STREAMS", "stream", ">"),
+]
+
+
+def fill(server: Server) -> None:
+    with server.connect() as connection:
+        for words in EVERY_TYPE:
+            assert not connection.call(*words).startswith(b"-"), words
+        connection.call("SELECT", 3)
+        connection.call("SET", "elsewhere", "y")
+
+
+def test_every_type_survives_the_way_there_and_back(start_durastore: Starter, start_valkey: Starter) -> None:
+    theirs = start_valkey(enable_debug_command="yes")
+    fill(theirs)
+    theirs.call("SAVE")
+    digest = theirs.call("DEBUG", "DIGEST")
+    theirs.kill()
+    ours = start_durastore(folder=theirs.folder, enable_debug_command="yes")
+    assert ours.call("DEBUG", "DIGEST") == digest
+    assert ours.call("DEBUG", "RELOAD") == "OK"
+    assert ours.call("SAVE") == "OK"
+    ours.kill()
+    theirs.start()
+    assert theirs.call("DEBUG", "DIGEST") == digest
+    assert theirs.call("XPENDING", "stream", "group") == [1, b"1-1", b"1-1", [[b"consumer", b"1"]]]
+    theirs.kill()
+    # A log of ours that begins with this file, in both forms of a base.
+    for preamble in ("yes", "no"):
+        ours.directives |= {"appendonly": "yes", "aof-use-rdb-preamble": preamble}
+        ours.start()
+        ours.call("BGREWRITEAOF")
+        ours.until_info("persistence", "aof_rewrite_in_progress", "0")
+        ours.kill()
+        ours.start()
+        assert ours.call("DEBUG", "DIGEST") == digest
+        ours.kill()
+
+
+@pytest.mark.parametrize("preamble", ["yes", "no"])
+def test_a_log_of_the_real_server_loads(start_durastore: Starter, start_valkey: Starter, preamble: str) -> None:
+    theirs = start_valkey(appendonly="yes", aof_use_rdb_preamble=preamble, enable_debug_command="yes")
+    with theirs.connect() as connection:
+        for i in range(500):
+            connection.call("SET", f"k:{i}", i)
+        connection.call("BGREWRITEAOF")
+    theirs.until_info("persistence", "aof_rewrite_in_progress", "0")
+    with theirs.connect() as connection:
+        for i in range(0, 500, 3):
+            connection.call("INCR", f"k:{i}")
+        connection.call("MULTI")
+        connection.call("PEXPIREAT", "k:1", "33177117420000")
+        connection.call("DEL", "k:2")
+        connection.call("EXEC")
+    digest = theirs.call("DEBUG", "DIGEST")
+    theirs.stop()
+    ours = start_durastore(folder=theirs.folder, appendonly="yes", enable_debug_command="yes")
+    assert ours.call("DEBUG", "DIGEST") == digest
+    ours.call("SET", "ours", "1")
+    digest = ours.call("DEBUG", "DIGEST")
+    assert ours.call("DEBUG", "LOADAOF") == "OK"
+    assert ours.call("DEBUG", "DIGEST") == digest
+    ours.stop()
+    # The real server goes on with a log that both have written, and so do we again.
+    theirs.start()
+    assert theirs.call("DEBUG", "DIGEST") == digest
+    theirs.call("SET", "theirs", "2")
+    digest = theirs.call("DEBUG", "DIGEST")
+    theirs.stop()
+    ours.start()
+    assert ours.call("DEBUG", "DIGEST") == digest
+
+
+def checker(name: str, folder: Path) -> list[str]:
+    """The real server's binary under the name that makes it a checker."""
+    link = folder / name
+    if not link.exists():
+        os.symlink(valkey_binary()[0], link)
+    return [str(link)]
+
+
+def test_the_real_checkers_accept_our_files(start_durastore: Starter, tmp_path: Path) -> None:
+    ours = start_durastore(appendonly="yes", aof_timestamp_enabled="yes")
+    with ours.connect() as connection:
+        connection.send(b"".join(request("SET", f"k:{i}", i) for i in range(1000)))
+        for _ in range(1000):
+            connection.read()
+        connection.call("BGREWRITEAOF")
+    ours.until_info("persistence", "aof_rewrite_in_progress", "0")
+    for i in range(100):
+        ours.call("APPEND", f"k:{i}", "x")
+    assert ours.call("SAVE") == "OK"
+    ours.stop()
+    manifest = ours.folder / "appendonlydir" / "appendonly.aof.manifest"
+    for argv in (
+        [*checker("valkey-check-aof", tmp_path), str(manifest)],
+        [*checker("valkey-check-rdb", tmp_path), str(ours.folder / "dump.rdb")],
+    ):
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_single_file_log_is_upgraded(start_durastore: Starter, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    (folder / "appendonly.aof").write_bytes(
+        request("SELECT", 0) + request("SET", "a", 1) + request("INCR", "a") + request("set", "b", "x")
+    )
+    ours = start_durastore(folder=folder, appendonly="yes")
+    assert ours.call("MGET", "a", "b") == [b"2", b"x"]
+    ours.call("SET", "c", 3)
+    ours.kill()
+    ours.start()
+    assert ours.call("MGET", "a", "b", "c") == [b"2", b"x", b"3"]
+    assert not (folder / "appendonly.aof").exists()
+
+
+def test_keys_that_expired_meanwhile_are_gone(start_durastore: Starter) -> None:
+    ours = start_durastore(appendonly="no")
+    ours.call("SET", "short", "x", "PX", 300)
+    ours.call("SET", "long", "x", "EX", 1000)
+    assert ours.call("SAVE") == "OK"
+    ours.kill()
+    assert ours.process is not None
+    with pytest.raises(subprocess.TimeoutExpired):
+        subprocess.run(["sleep", "5"], timeout=0.4)
+    ours.start()
+    assert ours.call("KEYS", "*") == [b"long"]
+
+
+def test_a_damaged_snapshot_is_refused_with_its_place(start_durastore: Starter) -> None:
+    ours = start_durastore(appendonly="no")
+    ours.call("SET", "a", "some value")
+    ours.call("SAVE")
+    ours.kill()
+    path = ours.folder / "dump.rdb"
+    data = bytearray(path.read_bytes())
+    data[data.index(b"some value")] ^= 4
+    path.write_bytes(data)
+    ours.start(wait=False)
+    assert ours.process is not None
+    assert ours.process.wait(10) == 1
+    assert "dump.rdb" in ours.log_tail()
+    assert "offset" in ours.log_tail()
+
+
+def test_a_second_server_on_the_same_folder_is_refused(start_durastore: Starter) -> None:
+    first = start_durastore()
+    second = Server(first.command, first.folder, {}, first.environment)
+    second.start(wait=False)
+    assert second.process is not None
+    assert second.process.wait(10) == 1
+    assert f"pid {first.pid}" in second.log_tail()
+    assert first.running()
+
+
+def test_the_log_is_turned_on_and_off_at_run_time(start_durastore: Starter) -> None:
+    ours = start_durastore(appendonly="no")
+    ours.call("SET", "a", 1)
+    assert ours.call("CONFIG", "SET", "appendonly", "yes") == "OK"
+    ours.until_info("persistence", "aof_rewrite_in_progress", "0")
+    ours.call("INCR", "a")
+    assert ours.info("persistence", "aof_enabled") == "1"
+    ours.kill()
+    ours.directives["appendonly"] = "yes"
+    ours.start()
+    assert ours.call("GET", "a") == b"2"
+    assert ours.call("CONFIG", "SET", "appendonly", "no") == "OK"
+    ours.call("INCR", "a")
+    ours.kill()
+    ours.start()
+    assert ours.call("GET", "a") == b"2"
+
+
+def test_a_log_begins_with_the_snapshot_that_is_there(start_durastore: Starter) -> None:
+    ours = start_durastore(appendonly="no")
+    ours.call("SET", "a", 1)
+    ours.call("SAVE")
+    ours.kill()
+    ours.directives["appendonly"] = "yes"
+    ours.start()
+    ours.call("INCR", "a")
+    ours.kill()
+    ours.start()
+    assert ours.call("GET", "a") == b"2"
