@@ -7,6 +7,7 @@ from typing import Final
 
 from durastore.keyspace.database import Database, Keyspace
 from durastore.keyspace.values import Hash, List, RawString, Set, SortedSet, Stream
+from durastore.protocol.numbers import format_double
 
 _ZERO: Final = bytes(20)
 
@@ -42,7 +43,7 @@ def value_digest(digest: bytes, value: object, expires: bool) -> bytes:
     elif isinstance(value, SortedSet):
         digest = _mix(digest, (3).to_bytes(4, "big"))
         for member, score in value.scores.items():
-            digest = _xor(digest, _mix(_mix(_ZERO, member), b"%.17g" % score))
+            digest = _xor(digest, _mix(_mix(_ZERO, member), format_double(score)))
     elif isinstance(value, Hash):
         digest = _mix(digest, (4).to_bytes(4, "big"))
         for field, content in value.fields.items():

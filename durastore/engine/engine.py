@@ -128,7 +128,8 @@ class Engine(Dispatcher):
             self.unexpected_errors += 1
             self.reject(client, command, _INTERNAL, False)
             client.closing = True
-        self._changed = instance.dirty != before
+        # A snapshot lowers the count, which is no change of the dataset.
+        self._changed = instance.dirty > before
         if instance.effects is not None or instance.keyspace.expired:
             return EFFECTS
         return AS_SENT if self._changed else UNCHANGED

@@ -93,12 +93,14 @@ class Loader:
             self._flush()
         for _ in self._load_rdb(self._rdb_path(), merge=merge):
             pass
+        self._engine.instance.dirty = 0
 
     def reload_log(self) -> None:
         """Loads the log again, at once (DEBUG LOADAOF).  Raises LoadError."""
         self._flush()
         for _ in self._load_log(self._read_manifest()):
             pass
+        self._engine.instance.dirty = 0
 
     def _flush(self) -> None:
         self._engine.instance.keyspace.functions = []
@@ -219,12 +221,17 @@ class Loader:
             self.bytes_total += source.size
             source.close()
         keyspace = self._engine.instance.keyspace
+        # What is replayed is in the log already.
+        journal = self._engine.journal
+        enabled = journal.enabled
+        journal.enabled = False
         keyspace.expiring = False
         try:
             for each in files:
                 yield from self._load_file(os.path.join(settings.folder, each.name), last=each is files[-1])
         finally:
             keyspace.expiring = True
+            journal.enabled = enabled
 
     def _load_file(self, path: str, last: bool) -> Iterator[None]:
         try:

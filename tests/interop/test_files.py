@@ -88,6 +88,7 @@ def test_a_log_of_the_real_server_loads(start_durastore: Starter, start_valkey: 
     assert ours.call("DEBUG", "DIGEST") == digest
     ours.call("SET", "ours", "1")
     digest = ours.call("DEBUG", "DIGEST")
+    assert ours.call("SAVE") == "OK"
     assert ours.call("DEBUG", "LOADAOF") == "OK"
     assert ours.call("DEBUG", "DIGEST") == digest
     ours.stop()

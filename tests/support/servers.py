@@ -238,7 +238,9 @@ def durastore_server(folder: Path, directives: dict[str, str] | None = None) -> 
 def valkey_server(folder: Path, directives: dict[str, str] | None = None) -> Server:
     """A valkey-server over ``folder``, not yet started; it gives Redis's name and version where clients ask."""
     return Server(
-        valkey_binary(), folder, {"extended-redis-compatibility": "yes", "enable-debug-command": "yes", **(directives or {})}
+        valkey_binary(),
+        folder,
+        {"extended-redis-compatibility": "yes", "enable-debug-command": "yes", **(directives or {})},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +33,7 @@ def new_parser() -> RequestParser:
 def test_fragments_do_not_matter(requests: list[list[bytes]], cuts: list[int]) -> None:
     data = b"".join(encode_request(argv) for argv in requests)
     edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    pieces = [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [data[a:b] for a, b in pairwise(edges)]
     parser = new_parser()
     assert parse(parser, *pieces) == requests
     assert parser.at_boundary()

@@ -26,7 +26,8 @@ class Bytes:
 def test_a_snapshot_under_writes_is_the_state_at_its_start() -> None:
     one = engine()
     client = session(one)
-    client.feed(b"".join(b"SET k:%d before\r\n" % i for i in range(20_000)) + b"APPEND k:5 !\r\nSELECT 2\r\nSET x 1\r\n")
+    client.feed(b"".join(b"SET k:%d before\r\n" % i for i in range(20_000)))
+    client.feed(b"APPEND k:5 !\r\nSELECT 2\r\nSET x 1\r\n")
     client.take_output()
     snapshot = Snapshot(one.instance.keyspace, RdbWriter(True, True), [])
     data = b""

@@ -57,7 +57,7 @@ def test_sparse_neighbours_are_merged_without_losing_keys() -> None:
     for _ in range(before * 4):
         db.merge_slice(8)
     assert len(set(db.table.directory)) < before // 4
-    assert {name for name in content(db)} == {key(i) for i in range(0, 20_000, 100)}
+    assert set(content(db)) == {key(i) for i in range(0, 20_000, 100)}
 
 
 @settings(max_examples=25, deadline=None)
