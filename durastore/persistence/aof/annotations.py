@@ -17,6 +17,7 @@ import re
 from durastore.persistence.checksum import crc64_iso
 
 CHAIN_START = b"#DURASTORE-AOF:1\r\n"
+STRETCH_START = b"#CRC64:"
 # No annotation is longer; a longer line is no annotation of ours.
 LINE_LIMIT = 80
 

@@ -6,7 +6,7 @@ or Valkey did (a file of theirs, or what they appended to one of ours) they are 
 
 from __future__ import annotations
 
-from durastore.persistence.aof.annotations import CHAIN_START, LINE_LIMIT, parse_header, stretch_checksum
+from durastore.persistence.aof.annotations import CHAIN_START, LINE_LIMIT, STRETCH_START, parse_header, stretch_checksum
 from durastore.persistence.aof.manifest import AofError
 from durastore.persistence.disk import Source
 from durastore.protocol.parser import ERROR, REQUEST, RequestParser
@@ -134,6 +134,8 @@ class AofReader:
             if start == 35:  # "#"
                 if data.startswith(CHAIN_START, good):
                     break
+                if data.startswith(STRETCH_START, good):
+                    raise AofError(self.name, self.offset + good, "a stretch without the start of its chain")
                 end = data.find(b"\n", good) + 1
                 if not end:
                     break

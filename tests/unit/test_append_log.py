@@ -1,0 +1,180 @@
+"""The log when the disk fails: nothing that failed is taken for done, and it recovers by itself."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from durastore.engine.journal import Journal
+from durastore.persistence.aof.annotations import CHAIN_START
+from durastore.persistence.aof.log import AppendLog, LogSettings
+from durastore.persistence.aof.manifest import AofError
+from durastore.persistence.aof.reader import AofReader, TornTail
+from durastore.persistence.aof.writer import AofWriter
+from durastore.persistence.disk import File, RealDisk, Source
+from durastore.protocol.parser import encode_request
+
+
+class SmallFile(File):
+    """A file on a disk that is full, or broken, when the test says so."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.room = 1 << 30
+        self.sync_error = 0
+        self.syncs = 0
+
+    def write(self, data: bytes) -> int:
+        taken = min(len(data), self.room - len(self.data))
+        if taken <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.data += data[:taken]
+        return taken
+
+    def fsync(self) -> None:
+        if self.sync_error:
+            raise OSError(self.sync_error, "Input/output error")
+        self.syncs += 1
+
+    def truncate(self, size: int) -> None:
+        self.data = self.data[:size]
+
+    def close(self) -> None:
+        pass
+
+
+class SmallDisk(RealDisk):
+    def __init__(self) -> None:
+        self.file = SmallFile()
+
+    def append(self, path: str) -> File:
+        return self.file
+
+
+class Bytes(Source):
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, size: int, /) -> bytes:
+        taken, self._data = self._data[:size], self._data[size:]
+        return taken
+
+    def close(self) -> None:
+        pass
+
+
+SETTINGS = LogSettings(
+    folder="", filename="", fsync="always", timestamps=False, rdb_preamble=True, no_fsync_on_rewrite=False,
+    rewrite_percentage=100, rewrite_min_size=0, load_truncated=True,
+)  # fmt: skip
+
+
+def replay(data: bytes) -> list[bytes]:
+    reader = AofReader(Bytes(data), "file")
+    found = []
+    while (stretch := reader.next_stretch()) is not None:
+        found.append(stretch)
+    return found
+
+
+def opened(disk: SmallDisk) -> tuple[AppendLog, list[str]]:
+    events: list[str] = []
+    log = AppendLog(
+        Journal(),
+        disk,
+        SETTINGS,
+        on_durable=lambda offset: events.append(f"durable {offset}"),
+        on_failure=lambda: events.append("failure"),
+        on_state=lambda: events.append("state"),
+    )
+    log.switch(AofWriter(disk, "file", 0, False))
+    return log, events
+
+
+def command(number: int) -> bytes:
+    return encode_request([b"SET", b"key", b"%d" % number])
+
+
+def test_a_full_disk_refuses_writes_and_recovers_without_a_hole() -> None:
+    disk = SmallDisk()
+    log, _ = opened(disk)
+    assert log.append(command(1), 1)
+    disk.file.room = len(disk.file.data) + 20
+    before = disk.file.data
+    assert not log.append(command(2), 2)
+    assert disk.file.data == before, "what was half written is gone again"
+    assert log.refusal() == b"MISCONF Errors writing to the AOF file: file, offset %d: No space left on device" % len(
+        before
+    )
+    log.retry(3)
+    assert log.refusal() is not None
+    assert not log.append(command(3), 3)
+    disk.file.room = 1 << 30
+    log.retry(4)
+    assert log.refusal() is None
+    assert log.append(command(4), 5)
+    assert b"".join(replay(disk.file.data)) == b"".join(command(i) for i in (1, 2, 3, 4))
+
+
+async def test_a_failed_fsync_is_never_an_ok_and_needs_a_new_base() -> None:
+    disk = SmallDisk()
+    log, events = opened(disk)
+    assert log.append(command(1), 1)
+    assert log.wait_for_disk()
+    disk.file.sync_error = errno.EIO
+    assert not log.flush_now()
+    assert "failure" in events
+    assert not [event for event in events if event.startswith("durable")]
+    assert log.refusal() is not None
+    disk.file.sync_error = 0
+    log.retry(2)
+    assert log.refusal() is not None, "a later fsync that succeeds says nothing about the pages that are gone"
+    log.rewriting = True
+    log.switch(AofWriter(disk, "new", 0, False))
+    log.rewritten()
+    assert log.refusal() is None
+
+
+def test_a_failed_rewrite_leaves_what_is_owed_to_the_log() -> None:
+    disk = SmallDisk()
+    log, _ = opened(disk)
+    disk.file.room = 0
+    assert not log.append(command(1), 1)
+    log.rewriting = True
+    log.switch(AofWriter(disk, "new", 0, False))
+    log.rewrite_failed()
+    log.rewriting = False
+    disk.file.room = 1 << 30
+    log.retry(2)
+    assert replay(disk.file.data) == [command(1)]
+
+
+def test_every_flipped_bit_is_noticed_and_every_cut_leaves_whole_stretches() -> None:
+    disk = SmallDisk()
+    writer = AofWriter(disk, "file", 0, True)
+    ends = [0]
+    for i in range(4):
+        writer.append(command(i), 1_700_000_000_000 + i * 1000)
+        ends.append(len(disk.file.data))
+    data = disk.file.data
+    whole = replay(data)
+    for bit in range(len(data) * 8):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises((AofError, TornTail)):
+            replay(bytes(flipped))
+    for cut in range(len(data)):
+        reader = AofReader(Bytes(data[:cut]), "file")
+        found = []
+        try:
+            while (stretch := reader.next_stretch()) is not None:
+                found.append(stretch)
+        except TornTail as tail:
+            good = tail.offset
+        else:
+            good = cut
+            assert cut in (*ends, len(CHAIN_START))
+        assert good <= cut
+        assert found == whole[: max(i for i, end in enumerate(ends) if end <= cut)]
