@@ -133,6 +133,16 @@ class Dispatcher:
 
 
 @final
+class Event:
+    """Something that happened to a key."""
+
+    def __init__(self, name: bytes, key: bytes, db: i64) -> None:
+        self.name = name
+        self.key = key
+        self.db: i64 = db
+
+
+@final
 class Instance:
     """The state of one server.
 
@@ -153,6 +163,14 @@ class Instance:
         self.active_expire = True
         self.debug_allowed = False
         self.loading = False
+        # Keyspace events that somebody may listen to, and those of the command that runs.
+        self.event_kinds: i64 = 0
+        self.events: list[Event] = []
+
+    def notify(self, kind: i64, event: bytes, key: bytes, db: i64) -> None:
+        """Tells of a keyspace event; ``kind`` is one of ``durastore.commands.events``."""
+        if self.event_kinds & kind:
+            self.events.append(Event(event, key, db))
 
     def propagate(self, effect: list[bytes]) -> None:
         """Has this written to the journal instead of the request; more than one effect of a command adds up."""
@@ -203,6 +221,12 @@ class Client(Watcher):
         self.watch_broken = False
         # Replays the journal: every check that protects a live dataset is off.
         self.replaying = False
+
+    def notify(self, kind: i64, event: bytes, key: bytes) -> None:
+        """Tells of an event of a key in the client's database (see ``Instance.notify``)."""
+        instance = self.instance
+        if instance.event_kinds & kind:
+            instance.notify(kind, event, key, self.db.index)
 
     def key_changed(self) -> None:
         """A watched key was changed: the next EXEC fails."""

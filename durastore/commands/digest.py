@@ -6,7 +6,12 @@ import hashlib
 from typing import Final
 
 from durastore.keyspace.database import Database, Keyspace
-from durastore.keyspace.values import Hash, List, RawString, Set, SortedSet, Stream
+from durastore.keyspace.hashes import Hash
+from durastore.keyspace.lists import List
+from durastore.keyspace.sets import Set
+from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.streams import Stream
+from durastore.keyspace.values import RawString
 from durastore.protocol.numbers import format_double
 
 _ZERO: Final = bytes(20)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from durastore.keyspace.values import Hash, List, RawString, Set, SortedSet, Stream
+from durastore.keyspace.hashes import Hash
+from durastore.keyspace.lists import List
+from durastore.keyspace.sets import Set
+from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.streams import Stream
+from durastore.keyspace.values import RawString
 from durastore.protocol.numbers import is_int
 
 _EMBSTR_LIMIT: Final = 44

@@ -21,7 +21,12 @@ from durastore.commands.spec import (
     STALE,
     command,
 )
-from durastore.keyspace.values import Hash, List, RawString, Set, SortedSet, Stream
+from durastore.keyspace.hashes import Hash
+from durastore.keyspace.lists import List
+from durastore.keyspace.sets import Set
+from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.streams import Stream
+from durastore.keyspace.values import RawString
 
 _ADMINISTRATIVE: Final = ADMIN | NOSCRIPT | LOADING | STALE
 

@@ -7,6 +7,7 @@ from typing import final
 
 from mypy_extensions import i64, mypyc_attr
 
+from durastore.keyspace.limits import Limits
 from durastore.keyspace.table import HASH_MASK, Segment, Table
 from durastore.keyspace.values import Value
 
@@ -43,6 +44,7 @@ class Keyspace:
         self.hits: i64 = 0
         self.misses: i64 = 0
         self.functions: list[bytes] = []
+        self.limits = Limits()
         self.databases: list[Database] = [Database(self, i) for i in range(databases)]
 
     def swap(self, first: Database, second: Database) -> None:

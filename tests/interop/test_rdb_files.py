@@ -12,10 +12,14 @@ from librt.strings import BytesWriter
 from support.rdb import describe_server, describe_value, read_all, text
 from support.servers import Server, redis_binary, redis_server, valkey_binary, valkey_server
 
-from durastore.keyspace.values import Hash, List, PendingEntry, Set, SortedSet, Stream, StreamConsumer, StreamGroup
+from durastore.keyspace.hashes import Hash
+from durastore.keyspace.limits import Limits
+from durastore.keyspace.lists import List
+from durastore.keyspace.sets import Set
+from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.streams import PendingEntry, Stream, StreamConsumer, StreamGroup
 from durastore.persistence.rdb import RdbReader, RdbWriter, dump_value, load_dump
 from durastore.persistence.rdb.cursor import Cursor
-from durastore.persistence.rdb.format import Limits
 from durastore.persistence.rdb.primitives import write_count, write_string
 
 FILES = sorted((Path(__file__).parents[2] / "fixtures" / "rdb").glob("*.rdb"))

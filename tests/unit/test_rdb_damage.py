@@ -11,7 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durastore.keyspace.values import Hash, List, PendingEntry, Set, SortedSet, Stream, StreamConsumer, StreamGroup
+from durastore.keyspace.hashes import Hash
+from durastore.keyspace.lists import List
+from durastore.keyspace.sets import Set
+from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.streams import PendingEntry, Stream, StreamConsumer, StreamGroup
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import RdbError, RdbReader, RdbWriter, dump_value, load_dump
 

@@ -8,11 +8,14 @@ import struct
 import pytest
 from support.rdb import describe_value, read_all
 
-from durastore.keyspace.values import Hash, List, Set, SortedSet
+from durastore.keyspace.hashes import Hash
+from durastore.keyspace.listpack import DamagedListpack, ListpackWriter, decode
+from durastore.keyspace.lists import List
+from durastore.keyspace.sets import Set
+from durastore.keyspace.sorted_sets import SortedSet
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import RdbError, RdbReader, load_dump
 from durastore.persistence.rdb.legacy import decode_intset, decode_ziplist, decode_zipmap, encode_intset
-from durastore.persistence.rdb.listpack import ListpackWriter, decode
 
 
 def file(body: bytes, magic: bytes = b"REDIS0011") -> bytes:
@@ -237,7 +240,7 @@ def test_listpack_of_all_encodings() -> None:
 def test_damaged_compact_encodings_are_noticed() -> None:
     row = listpack(b"a", b"300", b"x" * 200)
     for blob in (row[:-1], b"", row[:6], row + b"\xff", row[:4] + b"\x02\x00" + row[6:], row[:-1] + b"\x00"):
-        with pytest.raises(RdbError, match="damaged listpack"):
+        with pytest.raises(DamagedListpack, match="damaged listpack"):
             decode(blob, 0)
     whole = encode_intset([1, 2, 3])
     for blob in (b"", whole[:-1], whole + b"x", b"\x03" + whole[1:], whole[:8] + whole[10:] + whole[8:10]):

@@ -10,19 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.rdb import describe_value
 
-from durastore.keyspace.values import (
-    Hash,
-    List,
-    PendingEntry,
-    RawString,
-    Set,
-    SortedSet,
-    Stream,
-    StreamConsumer,
-    StreamGroup,
-)
+from durastore.keyspace.hashes import Hash
+from durastore.keyspace.limits import Limits
+from durastore.keyspace.lists import List
+from durastore.keyspace.sets import Set
+from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.streams import PendingEntry, Stream, StreamConsumer, StreamGroup
+from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import RdbError, RdbReader, RdbWriter, dump_value, load_dump
-from durastore.persistence.rdb.format import Limits
 
 times = st.integers(0, 2**62)
 numbers = st.integers(-(2**63), 2**63 - 1).map(lambda n: b"%d" % n) | st.integers(-200, 200).map(lambda n: b"%d" % n)

@@ -1,8 +1,8 @@
 """RDB: Redis's file format for a whole keyspace, and its payloads for single values.
 
 ``writer`` and ``reader`` are the files; ``dump`` the payloads of DUMP and RESTORE.  Below them: ``encoding`` and
-``decoding`` (values), ``streams``, ``listpack`` and ``legacy`` (the compact encodings), ``primitives`` and ``cursor``
-(numbers and strings, written and read), ``format`` (the constants).
+``decoding`` (values), ``streams`` and ``legacy`` (compact encodings; the usual one is ``keyspace.listpack``),
+``primitives`` and ``cursor`` (numbers and strings, written and read), ``format`` (the constants).
 """
 
 from durastore.persistence.rdb.dump import dump_value, load_dump

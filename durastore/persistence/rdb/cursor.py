@@ -11,6 +11,7 @@ from typing import Final, NoReturn, Protocol, final
 from librt.strings import read_f64_le, read_i16_le, read_i32_be, read_i32_le, read_i64_be, read_i64_le
 from mypy_extensions import i64
 
+from durastore.keyspace.listpack import DamagedListpack, decode
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.lzf import LzfError, decompress
 from durastore.persistence.rdb.format import RdbError
@@ -221,3 +222,11 @@ class Cursor:
         else:
             self.fail(f"unknown string encoding {form}")
         return str(value).encode()
+
+    def listpack(self) -> list[bytes]:
+        """The elements of a listpack that stands here as a string."""
+        offset = self.offset()
+        try:
+            return decode(self.string(), offset)
+        except DamagedListpack as error:
+            raise RdbError(error.offset, error.reason) from None

@@ -12,9 +12,11 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.values import Hash, List, Set, SortedSet
+from durastore.keyspace.hashes import Hash
+from durastore.keyspace.lists import List
+from durastore.keyspace.sets import Set
+from durastore.keyspace.sorted_sets import SortedSet
 from durastore.persistence.rdb import format as f
-from durastore.persistence.rdb import listpack
 from durastore.persistence.rdb.cursor import Cursor
 from durastore.persistence.rdb.legacy import decode_intset, decode_ziplist, decode_zipmap
 from durastore.persistence.rdb.streams import load_stream
@@ -74,13 +76,13 @@ def module_name(identity: int) -> str:
 
 def _blob(cursor: Cursor, kind: i64) -> list[bytes]:
     """The elements of a compact encoding."""
+    if kind not in (f.TYPE_HASH_ZIPLIST, f.TYPE_ZSET_ZIPLIST, f.TYPE_HASH_ZIPMAP):
+        return cursor.listpack()
     offset = cursor.offset()
     blob = cursor.string()
-    if kind == f.TYPE_HASH_ZIPLIST or kind == f.TYPE_ZSET_ZIPLIST:
-        return decode_ziplist(blob, offset)
     if kind == f.TYPE_HASH_ZIPMAP:
         return decode_zipmap(blob, offset)
-    return listpack.decode(blob, offset)
+    return decode_ziplist(blob, offset)
 
 
 def _list(cursor: Cursor) -> List | None:
@@ -105,12 +107,11 @@ def _quicklist(cursor: Cursor, kind: i64) -> List | None:
             continue
         if container != f.NODE_PACKED:
             cursor.fail(f"unknown kind of quicklist node {container}")
-        offset = cursor.offset()
-        blob = cursor.string()
         if kind == f.TYPE_LIST_QUICKLIST:
-            items.extend(decode_ziplist(blob, offset))
+            offset = cursor.offset()
+            items.extend(decode_ziplist(cursor.string(), offset))
         else:
-            items.extend(listpack.decode(blob, offset))
+            items.extend(cursor.listpack())
     return List(items) if items else None
 
 

@@ -7,7 +7,8 @@ from typing import Final
 from librt.strings import BytesWriter, write_i64_le
 from mypy_extensions import i64
 
-from durastore.keyspace.values import Hash
+from durastore.keyspace.hashes import Hash
+from durastore.keyspace.limits import Limits
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.cursor import Cursor
@@ -22,10 +23,10 @@ ERROR_CHECKSUM: Final = "DUMP payload version or checksum are wrong"
 ERROR_FORMAT: Final = "Bad data format"
 
 
-def dump_value(value: object, compress: bool = True, limits: f.Limits | None = None) -> bytes:
+def dump_value(value: object, compress: bool = True, limits: Limits | None = None) -> bytes:
     """The payload of DUMP: version 11, or 80 (Valkey 9) for a hash with fields that expire."""
     if limits is None:
-        limits = f.Limits()
+        limits = Limits()
     version: i64 = f.RDB_VERSION
     if isinstance(value, Hash) and value.expires:
         version = f.VALKEY_VERSION

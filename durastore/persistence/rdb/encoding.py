@@ -12,10 +12,16 @@ from typing import Final, NoReturn
 from librt.strings import BytesWriter, write_f64_le, write_i64_le
 from mypy_extensions import i64
 
-from durastore.keyspace.values import Hash, List, RawString, Set, SortedSet, Stream
+from durastore.keyspace.hashes import Hash
+from durastore.keyspace.limits import Limits
+from durastore.keyspace.listpack import NOT_INTEGER, ListpackWriter, integer_of
+from durastore.keyspace.lists import List
+from durastore.keyspace.sets import Set
+from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.streams import Stream
+from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.legacy import encode_intset
-from durastore.persistence.rdb.listpack import NOT_INTEGER, ListpackWriter, integer_of
 from durastore.persistence.rdb.primitives import write_count, write_string, write_unsigned
 from durastore.persistence.rdb.streams import save_stream
 from durastore.protocol.numbers import format_double
@@ -26,7 +32,7 @@ _NODE_OVERHEAD: Final = 8
 _NODE_BYTES: Final = 8192
 
 
-def type_of(value: object, limits: f.Limits, version: i64) -> i64:
+def type_of(value: object, limits: Limits, version: i64) -> i64:
     """The RDB type that a value is written as."""
     if isinstance(value, (bytes, RawString)):
         return f.TYPE_STRING
@@ -52,7 +58,7 @@ def _short(texts: list[bytes], longest: i64) -> bool:
     return all(len(text) <= longest for text in texts)
 
 
-def _set_type(value: Set, limits: f.Limits) -> i64:
+def _set_type(value: Set, limits: Limits) -> i64:
     size: i64 = len(value.members)
     if size <= limits.set_intset:
         integers = True
@@ -67,7 +73,7 @@ def _set_type(value: Set, limits: f.Limits) -> i64:
     return f.TYPE_SET
 
 
-def _hash_type(value: Hash, limits: f.Limits, version: i64) -> i64:
+def _hash_type(value: Hash, limits: Limits, version: i64) -> i64:
     size: i64 = len(value.fields)
     short = (
         size <= limits.hash_entries
@@ -81,7 +87,7 @@ def _hash_type(value: Hash, limits: f.Limits, version: i64) -> i64:
     return f.TYPE_HASH_LISTPACK_EX if short else f.TYPE_HASH_METADATA
 
 
-def save_value(out: BytesWriter, kind: i64, value: object, limits: f.Limits, compress: bool) -> None:
+def save_value(out: BytesWriter, kind: i64, value: object, limits: Limits, compress: bool) -> None:
     """Writes the body of a value as this type."""
     if isinstance(value, bytes):
         write_string(out, value, compress)
@@ -175,7 +181,7 @@ def _save_zset(out: BytesWriter, kind: i64, value: SortedSet, compress: bool) ->
         write_f64_le(out, score)
 
 
-def _save_list(out: BytesWriter, value: List, limits: f.Limits, compress: bool) -> None:
+def _save_list(out: BytesWriter, value: List, limits: Limits, compress: bool) -> None:
     most_bytes: i64 = _NODE_BYTES
     most_items: i64 = limits.list_size
     if most_items < 0:

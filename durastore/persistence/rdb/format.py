@@ -1,13 +1,11 @@
-"""The numbers of the RDB format, what may go wrong with a file, and the limits of the compact encodings.
+"""The numbers of the RDB format, and what may go wrong with a file.
 
 Sources: Redis 7.2 (RDB 11), Redis 7.4 (RDB 12, hash fields that expire), Valkey 9 (RDB 80).
 """
 
 from __future__ import annotations
 
-from typing import Final, final
-
-from mypy_extensions import i64
+from typing import Final
 
 # What files and DUMP payloads are written as.  Version 80 (magic VALKEY) is for hashes with fields that expire.
 RDB_VERSION: Final = 11
@@ -72,21 +70,3 @@ class RdbError(ValueError):
         super().__init__(f"{reason} (at offset {offset})")
         self.offset = offset
         self.reason = reason
-
-
-@final
-class Limits:
-    """Up to where the compact encodings go: the ``*-max-*`` directives with their defaults in Redis 7.2."""
-
-    def __init__(self) -> None:
-        self.hash_entries: i64 = 512
-        self.hash_value: i64 = 64
-        self.set_entries: i64 = 128
-        self.set_value: i64 = 64
-        self.set_intset: i64 = 512
-        self.zset_entries: i64 = 128
-        self.zset_value: i64 = 64
-        # Bytes or, where positive, elements in a node; -1 to -5: 4, 8, 16, 32 and 64 KB.
-        self.list_size: i64 = -2
-        self.stream_node_bytes: i64 = 4096
-        self.stream_node_entries: i64 = 100

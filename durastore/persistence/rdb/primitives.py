@@ -7,8 +7,8 @@ from typing import Final
 from librt.strings import BytesWriter, write_i16_le, write_i32_be, write_i32_le, write_i64_be
 from mypy_extensions import i16, i32, i64
 
+from durastore.keyspace.listpack import NOT_INTEGER, integer_of
 from durastore.persistence.lzf import compress as lzf_compress
-from durastore.persistence.rdb.listpack import NOT_INTEGER, integer_of
 
 _INT32_DIGITS: Final = 11
 _COMPRESSED_FROM: Final = 21

@@ -12,10 +12,11 @@ from typing import Final
 from librt.strings import BytesWriter, read_i64_be, write_i64_be, write_i64_le
 from mypy_extensions import i64
 
-from durastore.keyspace.values import PendingEntry, Stream, StreamConsumer, StreamGroup, StreamID
+from durastore.keyspace.limits import Limits
+from durastore.keyspace.listpack import EMPTY, ListpackWriter
+from durastore.keyspace.streams import PendingEntry, Stream, StreamConsumer, StreamGroup, StreamID
 from durastore.persistence.rdb.cursor import Cursor
-from durastore.persistence.rdb.format import TYPE_STREAM, TYPE_STREAM_3, Limits, RdbError
-from durastore.persistence.rdb.listpack import EMPTY, ListpackWriter, decode
+from durastore.persistence.rdb.format import TYPE_STREAM, TYPE_STREAM_3, RdbError
 from durastore.persistence.rdb.primitives import signed64, write_count, write_string, write_unsigned
 
 _DELETED: Final = 1
@@ -165,7 +166,7 @@ def load_stream(cursor: Cursor, kind: i64) -> Stream:
         if len(key) != 16:
             cursor.fail("stream node key is not a stream id")
         offset = cursor.offset()
-        _load_node(stream, _read_id(key), decode(cursor.string(), offset), offset)
+        _load_node(stream, _read_id(key), cursor.listpack(), offset)
     length = cursor.unsigned()
     if length != len(stream.entries):
         cursor.fail(f"stream of {len(stream.entries)} entries says that it has {length}")

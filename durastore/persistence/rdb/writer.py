@@ -7,6 +7,7 @@ from typing import Final, final
 from librt.strings import BytesWriter, write_i64_le
 from mypy_extensions import i64
 
+from durastore.keyspace.limits import Limits
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.encoding import save_value, type_of
@@ -27,12 +28,12 @@ class RdbWriter(Serializer):
     """
 
     def __init__(
-        self, compress: bool, checksum: bool, version: int = f.RDB_VERSION, limits: f.Limits | None = None
+        self, compress: bool, checksum: bool, version: int = f.RDB_VERSION, limits: Limits | None = None
     ) -> None:
         self._compress = compress
         self._checksum = checksum
         self._version: i64 = version
-        self._limits = f.Limits() if limits is None else limits
+        self._limits = Limits() if limits is None else limits
         self._out = BytesWriter()
         self._crc = 0
         self._ended = False

@@ -19,8 +19,6 @@ from librt.strings import (
 )
 from mypy_extensions import i32, i64
 
-from durastore.persistence.rdb.format import RdbError
-
 HEADER: Final = 6
 # The size of a listpack without elements.
 EMPTY: Final = HEADER + 1
@@ -67,6 +65,15 @@ def _long_integer(text: bytes) -> i64:
     if -0x7FFFFFFFFFFFFFFF <= value <= 0x7FFFFFFFFFFFFFFF:
         return value
     return NOT_INTEGER
+
+
+class DamagedListpack(ValueError):
+    """Bytes that are no listpack.  ``offset`` is the position that ``decode`` was told, ``reason`` what is wrong."""
+
+    def __init__(self, offset: int, reason: str) -> None:
+        super().__init__(f"{reason} (at offset {offset})")
+        self.offset = offset
+        self.reason = reason
 
 
 @final
@@ -179,14 +186,14 @@ class ListpackWriter:
 
 
 def _damaged(offset: i64, what: str) -> NoReturn:
-    raise RdbError(int(offset), f"damaged listpack: {what}")
+    raise DamagedListpack(int(offset), f"damaged listpack: {what}")
 
 
 def decode(blob: bytes, offset: i64) -> list[bytes]:
     """The elements of a listpack, integers as their decimal text.
 
-    ``offset`` is where the blob stands in the file, for errors.  Raises RdbError unless every part of the listpack
-    agrees with every other: sizes, back lengths, count, end.
+    ``offset`` is where the blob stands in the file, for errors.  Raises DamagedListpack unless every part of the
+    listpack agrees with every other: sizes, back lengths, count, end.
     """
     size: i64 = len(blob)
     if size < EMPTY:
