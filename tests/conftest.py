@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from support.servers import Server, durastore_server, valkey_server
 
 Starter = Callable[..., Server]

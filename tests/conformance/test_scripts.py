@@ -6,10 +6,9 @@ A line is an inline request.  Lines with times use absolute ones far ahead, so t
 from __future__ import annotations
 
 import pytest
-from support.resp import request
-from support.servers import Server
 
-from durastore.protocol.parser import split_line
+from support.scripts import assert_same_replies
+from support.servers import Server
 
 SCRIPTS = {
     "set": """
@@ -499,26 +498,7 @@ REDIS_ANSWERS = {
 }
 
 
-def play(server: Server, script: str, protocol: int) -> list[tuple[str, bytes]]:
-    found = []
-    with server.connect(protocol) as connection:
-        for raw in script.strip().splitlines():
-            line = raw.strip()
-            words = split_line(line.encode())
-            assert words is not None, line
-            connection.send(request(*words))
-            found.append((line, connection.read()))
-    return found
-
-
 @pytest.mark.parametrize("protocol", [2, 3])
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_replies_are_the_same(durastore: Server, valkey: Server, name: str, protocol: int) -> None:
-    ours = play(durastore, SCRIPTS[name], protocol)
-    theirs = play(valkey, SCRIPTS[name], protocol)
-    wrong = []
-    for (line, reply), (_, answer) in zip(ours, theirs, strict=True):
-        wanted = REDIS_ANSWERS.get((name, line, answer), answer)
-        if reply != wanted:
-            wrong.append(f"{line}\n    ours   {reply[:300]!r}\n    wanted {wanted[:300]!r}")
-    assert not wrong, "\n".join(wrong)
+    assert_same_replies(durastore, valkey, name, SCRIPTS[name], protocol, REDIS_ANSWERS)

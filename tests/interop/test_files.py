@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from support.resp import request
 from support.servers import Server, valkey_binary
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 from librt.strings import BytesWriter
-from support.rdb import describe_server, describe_value, read_all, text
-from support.servers import Server, redis_binary, redis_server, valkey_binary, valkey_server
 
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
@@ -21,6 +19,8 @@ from durastore.keyspace.streams import PendingEntry, Stream, StreamConsumer, Str
 from durastore.persistence.rdb import RdbReader, RdbWriter, dump_value, load_dump
 from durastore.persistence.rdb.cursor import Cursor
 from durastore.persistence.rdb.primitives import write_count, write_string
+from support.rdb import describe_server, describe_value, read_all, text
+from support.servers import Server, redis_binary, redis_server, valkey_binary, valkey_server
 
 FILES = sorted((Path(__file__).parents[2] / "fixtures" / "rdb").glob("*.rdb"))
 FUTURE = 4102444800000

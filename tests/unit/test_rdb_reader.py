@@ -6,7 +6,6 @@ import io
 import struct
 
 import pytest
-from support.rdb import describe_value, read_all
 
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.listpack import DamagedListpack, ListpackWriter, decode
@@ -16,6 +15,7 @@ from durastore.keyspace.sorted_sets import SortedSet
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import RdbError, RdbReader, load_dump
 from durastore.persistence.rdb.legacy import decode_intset, decode_ziplist, decode_zipmap, encode_intset
+from support.rdb import describe_value, read_all
 
 
 def file(body: bytes, magic: bytes = b"REDIS0011") -> bytes:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.rdb import describe_value
 
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
@@ -18,6 +17,7 @@ from durastore.keyspace.sorted_sets import SortedSet
 from durastore.keyspace.streams import PendingEntry, Stream, StreamConsumer, StreamGroup
 from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import RdbError, RdbReader, RdbWriter, dump_value, load_dump
+from support.rdb import describe_value
 
 times = st.integers(0, 2**62)
 numbers = st.integers(-(2**63), 2**63 - 1).map(lambda n: b"%d" % n) | st.integers(-200, 200).map(lambda n: b"%d" % n)

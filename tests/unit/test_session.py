@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from support.engines import engine, run, session
-
 from durastore.engine.session import OUTPUT_PAUSE
 from durastore.protocol.parser import encode_request as request
+from support.engines import engine, run, session
 
 SELECT_0 = request([b"SELECT", b"0"])
 

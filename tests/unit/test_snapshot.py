@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 
-from support.engines import engine, run, session
-
 from durastore.persistence.commands import CommandSerializer
 from durastore.persistence.loading import RdbLoading
 from durastore.persistence.rdb import RdbReader, RdbWriter
 from durastore.persistence.snapshot import Snapshot
+from support.engines import engine, run, session
 
 
 class Bytes:
