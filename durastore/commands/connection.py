@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from durastore.commands.arguments import database_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import NOT_AN_INTEGER, CommandError, wrong_arity
 from durastore.commands.identity import REDIS_VERSION
-from durastore.commands.keys import database_argument
 from durastore.commands.spec import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE, command
 from durastore.commands.transactions import leave_transaction
 from durastore.protocol.numbers import NotANumber, parse_int

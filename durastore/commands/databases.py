@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from durastore.commands.arguments import database_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import SYNTAX, CommandError
-from durastore.commands.keys import database_argument
 from durastore.commands.spec import DANGEROUS, FAST, READONLY, WRITE, command
 from durastore.protocol.numbers import NotANumber, parse_int
 

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from array import array
-from fractions import Fraction
 from typing import Final
 
 from mypy_extensions import i64
 
+from durastore.commands.arguments import expire_time, integer_argument
 from durastore.commands.client import Client
-from durastore.commands.errors import NOT_A_FLOAT, NOT_AN_INTEGER, SYNTAX, WRONG_TYPE, CommandError, wrong_arity
+from durastore.commands.errors import SYNTAX, WRONG_TYPE, CommandError, wrong_arity
 from durastore.commands.spec import DENYOOM, FAST, READONLY, WRITE, command
 from durastore.keyspace.values import RawString
-from durastore.protocol.numbers import (
-    INT64_MAX,
-    INT64_MIN,
-    NotANumber,
-    format_long_double,
-    parse_int,
-    parse_long_double,
-    round_long_double,
-)
 
-_TOO_LONG: Final = b"ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+TOO_LONG: Final = b"ERR string exceeds maximum allowed size (proto-max-bulk-len)"
 
 
 def string_of(value: object) -> bytes:
@@ -35,30 +24,25 @@ def string_of(value: object) -> bytes:
     raise CommandError(WRONG_TYPE)
 
 
-def integer_argument(text: bytes) -> i64:
-    """A 64-bit integer argument."""
-    try:
-        return parse_int(text)
-    except NotANumber:
-        raise CommandError(NOT_AN_INTEGER) from None
+def string_length(value: object) -> i64:
+    """The length of a string value; raises CommandError for any other type."""
+    if isinstance(value, bytes):
+        return len(value)
+    if isinstance(value, RawString):
+        return len(value.data)
+    raise CommandError(WRONG_TYPE)
 
 
-def expire_time(text: bytes, unit: i64, base: i64, name: bytes) -> i64:
-    """An expiry argument as Unix milliseconds.
-
-    ``unit`` is how many milliseconds one stands for, ``base`` the time that it counts from.
-    """
-    value = integer_argument(text)
-    if value <= 0:
-        raise CommandError(b"ERR invalid expire time in '" + name + b"' command")
-    return absolute_expiry(value, unit, base, name)
-
-
-def absolute_expiry(value: i64, unit: i64, base: i64, name: bytes) -> i64:
-    """``value * unit + base``, or an error where that is no 64-bit integer."""
-    if value > INT64_MAX // unit or value < INT64_MIN // unit or value * unit > INT64_MAX - base:
-        raise CommandError(b"ERR invalid expire time in '" + name + b"' command")
-    return value * unit + base
+def raw_string(client: Client, key: bytes, value: object) -> RawString:
+    """The stored string in the form that may be changed in place."""
+    if isinstance(value, bytes):
+        raw = RawString(bytearray(value))
+        client.db.replace(key, raw)
+        return raw
+    assert isinstance(value, RawString)
+    writable = client.db.writable(key, value)
+    assert isinstance(writable, RawString)
+    return writable
 
 
 @command("get", "key", READONLY | FAST, summary="Returns the string value of a key.", since="1.0.0", keys="RO access")
@@ -380,108 +364,6 @@ def msetnx(client: Client, argv: list[bytes]) -> None:
     client.reply.integer(1)
 
 
-def _increment(client: Client, key: bytes, by: i64) -> None:
-    db = client.db
-    value = db.lookup(key, client.instance.now)
-    number: i64 = 0
-    if value is not None:
-        number = integer_argument(value if isinstance(value, bytes) else string_of(value))
-        if (by < 0 and number < INT64_MIN - by) or (by > 0 and number > INT64_MAX - by):
-            raise CommandError(b"ERR increment or decrement would overflow")
-    digits = str(number + by).encode()
-    db.replace(key, digits)
-    client.instance.dirty += 1
-    out = client.reply.out
-    out.append(58)
-    out.write(digits)
-    out.write(b"\r\n")
-
-
-@command(
-    "incr",
-    "key",
-    WRITE | DENYOOM | FAST,
-    summary="Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
-    since="1.0.0",
-    keys="RW access update",
-)
-def incr(client: Client, argv: list[bytes]) -> None:
-    """INCR."""
-    _increment(client, argv[1], 1)
-
-
-@command(
-    "decr",
-    "key",
-    WRITE | DENYOOM | FAST,
-    summary="Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
-    since="1.0.0",
-    keys="RW access update",
-)
-def decr(client: Client, argv: list[bytes]) -> None:
-    """DECR."""
-    _increment(client, argv[1], -1)
-
-
-@command(
-    "incrby",
-    "key increment",
-    WRITE | DENYOOM | FAST,
-    summary="Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
-    since="1.0.0",
-    keys="RW access update",
-)
-def incrby(client: Client, argv: list[bytes]) -> None:
-    """INCRBY."""
-    _increment(client, argv[1], integer_argument(argv[2]))
-
-
-@command(
-    "decrby",
-    "key decrement",
-    WRITE | DENYOOM | FAST,
-    summary="Decrements a number from the integer value of a key. Uses 0 as initial value if the key doesn't exist.",
-    since="1.0.0",
-    keys="RW access update",
-)
-def decrby(client: Client, argv: list[bytes]) -> None:
-    """DECRBY."""
-    by = integer_argument(argv[2])
-    if by == INT64_MIN:
-        raise CommandError(b"ERR decrement would overflow")
-    _increment(client, argv[1], -by)
-
-
-@command(
-    "incrbyfloat",
-    "key increment:double",
-    WRITE | DENYOOM | FAST,
-    summary="Increment the floating point value of a key by a number. Uses 0 as initial value if the key doesn't "
-    "exist.",
-    since="2.6.0",
-    keys="RW access update",
-)
-def incrbyfloat(client: Client, argv: list[bytes]) -> None:
-    """INCRBYFLOAT, in 80-bit precision as Redis computes it."""
-    value = client.db.lookup(argv[1], client.instance.now)
-    content = b"0" if value is None else string_of(value)
-    try:
-        number = parse_long_double(content)
-        by = parse_long_double(argv[2])
-    except NotANumber:
-        raise CommandError(NOT_A_FLOAT) from None
-    total: Fraction | float = math.inf
-    if isinstance(number, Fraction) and isinstance(by, Fraction):
-        total = round_long_double(number + by)
-    if not isinstance(total, Fraction):
-        raise CommandError(b"ERR increment would produce NaN or Infinity")
-    digits = format_long_double(total)
-    client.db.replace(argv[1], digits)
-    client.instance.dirty += 1
-    client.instance.propagate([b"SET", argv[1], digits, b"KEEPTTL"])
-    client.reply.bulk(digits)
-
-
 @command(
     "append",
     "key value",
@@ -502,33 +384,13 @@ def append(client: Client, argv: list[bytes]) -> None:
         db.set(key, argv[2])
         size: i64 = len(argv[2])
     else:
-        size = _length(value) + len(argv[2])
+        size = string_length(value) + len(argv[2])
         if size > client.instance.max_bulk:
-            raise CommandError(_TOO_LONG)
-        raw = _raw(client, key, value)
+            raise CommandError(TOO_LONG)
+        raw = raw_string(client, key, value)
         raw.data += argv[2]
     client.instance.dirty += 1
     client.reply.integer(size)
-
-
-def _length(value: object) -> i64:
-    if isinstance(value, bytes):
-        return len(value)
-    if isinstance(value, RawString):
-        return len(value.data)
-    raise CommandError(WRONG_TYPE)
-
-
-def _raw(client: Client, key: bytes, value: object) -> RawString:
-    """The stored string in the form that may be changed in place."""
-    if isinstance(value, bytes):
-        raw = RawString(bytearray(value))
-        client.db.replace(key, raw)
-        return raw
-    assert isinstance(value, RawString)
-    writable = client.db.writable(key, value)
-    assert isinstance(writable, RawString)
-    return writable
 
 
 @command(
@@ -542,14 +404,14 @@ def _raw(client: Client, key: bytes, value: object) -> RawString:
 def strlen(client: Client, argv: list[bytes]) -> None:
     """STRLEN."""
     value = client.db.lookup_read(argv[1], client.instance.now)
-    client.reply.integer(0 if value is None else _length(value))
+    client.reply.integer(0 if value is None else string_length(value))
 
 
 def _getrange(client: Client, argv: list[bytes]) -> None:
     start = integer_argument(argv[2])
     end = integer_argument(argv[3])
     value = client.db.lookup_read(argv[1], client.instance.now)
-    size: i64 = 0 if value is None else _length(value)
+    size: i64 = 0 if value is None else string_length(value)
     if start < 0 and end < 0 and start > end:
         client.reply.bulk(b"")
         return
@@ -621,160 +483,20 @@ def setrange(client: Client, argv: list[bytes]) -> None:
     key = argv[1]
     patch = argv[3]
     value = db.lookup(key, client.instance.now)
-    size: i64 = 0 if value is None else _length(value)
+    size: i64 = 0 if value is None else string_length(value)
     if not patch:
         client.reply.integer(size)
         return
     if offset > client.instance.max_bulk - len(patch):
-        raise CommandError(_TOO_LONG)
+        raise CommandError(TOO_LONG)
     end: i64 = offset + len(patch)
     if value is None:
         raw = RawString(bytearray(end))
         db.set(key, raw)
     else:
-        raw = _raw(client, key, value)
+        raw = raw_string(client, key, value)
         if len(raw.data) < end:
             raw.data.extend(bytes(end - len(raw.data)))
     raw.data[offset:end] = patch
     client.instance.dirty += 1
     client.reply.integer(len(raw.data))
-
-
-@command(
-    "lcs",
-    "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
-    READONLY,
-    summary="Finds the longest common substring.",
-    since="7.0.0",
-    complexity="O(N*M) where N and M are the lengths of s1 and s2, respectively",
-    keys="RO access",
-)
-def lcs(client: Client, argv: list[bytes]) -> None:
-    """LCS: the longest common subsequence of two strings, its length, or where its pieces stand."""
-    now = client.instance.now
-    values = [client.db.lookup_read(key, now) for key in argv[1:3]]
-    for value in values:
-        if value is not None and not isinstance(value, (bytes, RawString)):
-            raise CommandError(b"ERR The specified keys must contain string values")
-    a, b = (b"" if value is None else string_of(value) for value in values)
-    want_length = want_positions = with_length = False
-    least: i64 = 0
-    i = 3
-    while i < len(argv):
-        word = argv[i].upper()
-        if word == b"IDX":
-            want_positions = True
-        elif word == b"LEN":
-            want_length = True
-        elif word == b"WITHMATCHLEN":
-            with_length = True
-        elif word == b"MINMATCHLEN" and i + 1 < len(argv):
-            least = max(integer_argument(argv[i + 1]), 0)
-            i += 1
-        else:
-            raise CommandError(SYNTAX)
-        i += 1
-    if want_positions and want_length:
-        raise CommandError(b"ERR If you want both the length and indexes, please just use IDX.")
-    width: i64 = len(b) + 1
-    cells: i64 = (len(a) + 1) * width
-    if cells > client.instance.max_bulk // 4:
-        raise CommandError(b"ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len")
-    table = _lcs_table(a, b)
-    length: i64 = table[cells - 1]
-    if want_length:
-        client.reply.integer(length)
-        return
-    pieces, text = _lcs_walk(table, a, b, length)
-    if not want_positions:
-        client.reply.bulk(text)
-        return
-    pieces = [piece for piece in pieces if piece[1] - piece[0] + 1 >= least]
-    reply = client.reply
-    reply.map(2)
-    reply.bulk(b"matches")
-    reply.array(len(pieces))
-    for a_first, a_last, b_first, b_last in pieces:
-        reply.array(3 if with_length else 2)
-        reply.array(2)
-        reply.integer(a_first)
-        reply.integer(a_last)
-        reply.array(2)
-        reply.integer(b_first)
-        reply.integer(b_last)
-        if with_length:
-            reply.integer(a_last - a_first + 1)
-    reply.bulk(b"len")
-    reply.integer(length)
-
-
-def _lcs_table(a: bytes, b: bytes) -> array[int]:
-    """The dynamic programming table, row by row, of ``(len(a) + 1) * (len(b) + 1)`` lengths."""
-    width: i64 = len(b) + 1
-    table = array("I", bytes(4 * (len(a) + 1) * width))
-    row: list[int] = [0] * width
-    i: i64 = 1
-    while i <= len(a):
-        c: i64 = a[i - 1]
-        fresh: list[int] = [0] * width
-        left: i64 = 0
-        j: i64 = 1
-        while j < width:
-            if b[j - 1] == c:
-                left = row[j - 1] + 1
-            else:
-                up: i64 = row[j]
-                if up > left:
-                    left = up
-            fresh[j] = left
-            j += 1
-        table[i * width : (i + 1) * width] = array("I", fresh)
-        row = fresh
-        i += 1
-    return table
-
-
-def _lcs_walk(table: array[int], a: bytes, b: bytes, length: i64) -> tuple[list[tuple[int, int, int, int]], bytes]:
-    """The pieces that both strings share, last first, and the common subsequence itself."""
-    width: i64 = len(b) + 1
-    text = bytearray(length)
-    left: i64 = length
-    pieces: list[tuple[int, int, int, int]] = []
-    # The piece that is being read backwards: its last and its first positions; a_first is len(a) while there is none.
-    none: i64 = len(a)
-    a_first: i64 = none
-    a_last: i64 = 0
-    b_first: i64 = 0
-    b_last: i64 = 0
-    i: i64 = len(a)
-    j: i64 = len(b)
-    while i > 0 and j > 0:
-        emit = False
-        if a[i - 1] == b[j - 1]:
-            text[left - 1] = a[i - 1]
-            left -= 1
-            if a_first == none:
-                a_first = a_last = i - 1
-                b_first = b_last = j - 1
-            elif a_first == i and b_first == j:
-                a_first -= 1
-                b_first -= 1
-            else:
-                emit = True
-            if a_first == 0 or b_first == 0:
-                emit = True
-            i -= 1
-            j -= 1
-        else:
-            up: i64 = table[(i - 1) * width + j]
-            before: i64 = table[i * width + j - 1]
-            if up > before:
-                i -= 1
-            else:
-                j -= 1
-            if a_first != none:
-                emit = True
-        if emit:
-            pieces.append((a_first, a_last, b_first, b_last))
-            a_first = none
-    return pieces, bytes(text)

@@ -7,10 +7,14 @@ from typing import Final
 from durastore.commands import (
     clients,
     connection,
+    counters,
     databases,
     debug,
+    expiry,
     introspection,
     keys,
+    lcs,
+    objects,
     server,
     strings,
     transactions,
@@ -21,7 +25,11 @@ from durastore.commands.tablerow import Command
 # The modules, each with the name that COMMAND DOCS gives its group and the ACL category that the group implies.
 _GROUPS: Final = (
     (strings, "string", "@string"),
+    (counters, "string", "@string"),
+    (lcs, "string", "@string"),
     (keys, "generic", "@keyspace"),
+    (expiry, "generic", "@keyspace"),
+    (objects, "generic", "@keyspace"),
     (databases, "server", "@keyspace"),
     (connection, "connection", "@connection"),
     (clients, "connection", "@connection"),

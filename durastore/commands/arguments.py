@@ -1,0 +1,49 @@
+"""Arguments that many commands take."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from durastore.commands.client import Client
+from durastore.commands.errors import NOT_AN_INTEGER, CommandError
+from durastore.keyspace.database import Database
+from durastore.protocol.numbers import INT64_MAX, INT64_MIN, NotANumber, parse_int
+
+DB_OUT_OF_RANGE: Final = b"ERR DB index is out of range"
+
+
+def integer_argument(text: bytes) -> i64:
+    """A 64-bit integer argument."""
+    try:
+        return parse_int(text)
+    except NotANumber:
+        raise CommandError(NOT_AN_INTEGER) from None
+
+
+def expire_time(text: bytes, unit: i64, base: i64, name: bytes) -> i64:
+    """An expiry argument as Unix milliseconds.
+
+    ``unit`` is how many milliseconds one stands for, ``base`` the time that it counts from.
+    """
+    value = integer_argument(text)
+    if value <= 0:
+        raise CommandError(b"ERR invalid expire time in '" + name + b"' command")
+    return absolute_expiry(value, unit, base, name)
+
+
+def absolute_expiry(value: i64, unit: i64, base: i64, name: bytes) -> i64:
+    """``value * unit + base``, or an error where that is no 64-bit integer."""
+    if value > INT64_MAX // unit or value < INT64_MIN // unit or value * unit > INT64_MAX - base:
+        raise CommandError(b"ERR invalid expire time in '" + name + b"' command")
+    return value * unit + base
+
+
+def database_argument(client: Client, text: bytes) -> Database:
+    """The database that a number names."""
+    index = integer_argument(text)
+    databases = client.instance.keyspace.databases
+    if index < 0 or index >= len(databases):
+        raise CommandError(DB_OUT_OF_RANGE)
+    return databases[index]

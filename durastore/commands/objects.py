@@ -1,0 +1,200 @@
+"""Values as objects: OBJECT, DUMP and RESTORE (https://redis.io/commands/?group=generic)."""
+
+from __future__ import annotations
+
+from durastore.commands.arguments import integer_argument
+from durastore.commands.client import Client
+from durastore.commands.encoding import encoding_of
+from durastore.commands.errors import OUT_OF_RANGE, SYNTAX, CommandError
+from durastore.commands.spec import DANGEROUS, DENYOOM, LOADING, READONLY, STALE, WRITE, command
+from durastore.protocol.numbers import INT64_MAX
+
+
+@command("object", "", 0, summary="A container for object introspection commands.", since="2.2.3", arity=-2)
+def object_(client: Client, argv: list[bytes]) -> None:
+    """OBJECT, whose subcommands do the work."""
+
+
+def _object(client: Client, key: bytes) -> object | None:
+    value = client.db.lookup(key, client.instance.now)
+    if value is None:
+        client.reply.null()
+    return value
+
+
+@command(
+    "object|encoding",
+    "key",
+    READONLY,
+    summary="Returns the internal encoding of a Redis object.",
+    since="2.2.3",
+    keys="RO",
+    tips="nondeterministic_output",
+)
+def object_encoding(client: Client, argv: list[bytes]) -> None:
+    """OBJECT ENCODING: the encoding that Redis would use for the value."""
+    value = _object(client, argv[2])
+    if value is not None:
+        client.reply.bulk(encoding_of(value))
+
+
+@command(
+    "object|refcount",
+    "key",
+    READONLY,
+    summary="Returns the reference count of a value of a key.",
+    since="2.2.3",
+    keys="RO",
+    tips="nondeterministic_output",
+)
+def object_refcount(client: Client, argv: list[bytes]) -> None:
+    """OBJECT REFCOUNT: values are never shared between keys."""
+    if _object(client, argv[2]) is not None:
+        client.reply.integer(1)
+
+
+@command(
+    "object|idletime",
+    "key",
+    READONLY,
+    summary="Returns the time since the last access to a Redis object.",
+    since="2.2.3",
+    keys="RO",
+    tips="nondeterministic_output",
+)
+def object_idletime(client: Client, argv: list[bytes]) -> None:
+    """OBJECT IDLETIME: seconds since the key's segment was last used, which is at most the key's own idle time."""
+    if _object(client, argv[2]) is not None:
+        client.reply.integer(client.db.idle_seconds(argv[2], client.instance.now))
+
+
+@command(
+    "object|freq",
+    "key",
+    READONLY,
+    summary="Returns the logarithmic access frequency counter of a Redis object.",
+    since="4.0.0",
+    keys="RO",
+    tips="nondeterministic_output",
+)
+def object_freq(client: Client, argv: list[bytes]) -> None:
+    """OBJECT FREQ: no policy that counts accesses can be chosen yet."""
+    if _object(client, argv[2]) is not None:
+        raise CommandError(
+            b"ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when "
+            b"switching between policies at runtime LRU and LFU data will take some time to adjust."
+        )
+
+
+@command(
+    "object|help", "", LOADING | STALE, summary="Returns helpful text about the different subcommands.", since="6.2.0"
+)
+def object_help(client: Client, argv: list[bytes]) -> None:
+    """OBJECT HELP."""
+    client.reply.help(
+        b"OBJECT",
+        [
+            b"ENCODING <key>",
+            b"    Return the kind of internal representation used in order to store the value",
+            b"    associated with a <key>.",
+            b"FREQ <key>",
+            b"    Return the access frequency index of the <key>. The returned integer is",
+            b"    proportional to the logarithm of the recent access frequency of the key.",
+            b"IDLETIME <key>",
+            b"    Return the idle time of the <key>, that is the approximated number of",
+            b"    seconds elapsed since the last access to the key.",
+            b"REFCOUNT <key>",
+            b"    Return the number of references of the value associated with the specified",
+            b"    <key>.",
+        ],
+    )
+
+
+@command(
+    "dump",
+    "key",
+    READONLY,
+    summary="Returns a serialized representation of the value stored at a key.",
+    since="2.6.0",
+    complexity="O(1) to access the key and additional O(N*M) to serialize it, where N is the number of Redis objects "
+    "composing the value and M their average size. For small string values the time complexity is thus "
+    "O(1)+O(1*M) where M is small, so simply O(1).",
+    keys="RO access",
+    tips="nondeterministic_output",
+)
+def dump(client: Client, argv: list[bytes]) -> None:
+    """DUMP."""
+    value = client.db.lookup_read(argv[1], client.instance.now)
+    if value is None:
+        client.reply.null()
+    else:
+        client.reply.bulk(client.instance.host.dump(value))
+
+
+@command(
+    "restore",
+    "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+    WRITE | DENYOOM | DANGEROUS,
+    summary="Creates a key from the serialized representation of a value.",
+    since="2.6.0",
+    complexity="O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the "
+    "number of Redis objects composing the value and M their average size. For small string values the time "
+    "complexity is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity "
+    "is O(N*M*log(N)) because inserting values into sorted sets is O(log(N)).",
+    keys="OW update",
+    history=(
+        ("3.0.0", "Added the `REPLACE` modifier."),
+        ("5.0.0", "Added the `ABSTTL` modifier."),
+        ("5.0.0", "Added the `IDLETIME` and `FREQ` options."),
+    ),
+)
+def restore(client: Client, argv: list[bytes]) -> None:
+    """RESTORE."""
+    replace = absolute = False
+    i = 4
+    while i < len(argv):
+        word = argv[i].upper()
+        if word == b"REPLACE":
+            replace = True
+        elif word == b"ABSTTL":
+            absolute = True
+        elif word == b"IDLETIME" and i + 1 < len(argv):
+            if integer_argument(argv[i + 1]) < 0:
+                raise CommandError(b"ERR Invalid IDLETIME value, must be >= 0")
+            i += 1
+        elif word == b"FREQ" and i + 1 < len(argv):
+            if not 0 <= integer_argument(argv[i + 1]) <= 255:
+                raise CommandError(b"ERR Invalid FREQ value, must be >= 0 and <= 255")
+            i += 1
+        else:
+            raise CommandError(SYNTAX)
+        i += 1
+    instance = client.instance
+    now = instance.now
+    key = argv[1]
+    taken = client.db.lookup(key, now) is not None
+    if taken and not replace:
+        raise CommandError(b"BUSYKEY Target key name already exists.")
+    when = integer_argument(argv[2])
+    if when < 0:
+        raise CommandError(b"ERR Invalid TTL value, must be >= 0")
+    value = instance.host.restore(argv[3])
+    if when == 0:
+        when = -1
+    elif not absolute:
+        if when > INT64_MAX - now:
+            raise CommandError(OUT_OF_RANGE)
+        when += now
+    if when != -1 and when <= now and not client.replaying:
+        # It has expired before it arrived.
+        if taken:
+            client.db.delete(key)
+            instance.propagate([b"DEL", key])
+            instance.dirty += 1
+        client.reply.ok()
+        return
+    client.db.set_with_expiry(key, value, when)
+    instance.dirty += 1
+    ttl_word = b"0" if when == -1 else b"%d" % when
+    instance.propagate([b"RESTORE", key, ttl_word, argv[3], b"REPLACE", b"ABSTTL"])
+    client.reply.ok()
