@@ -39,9 +39,7 @@ def extensions() -> list[object]:
     except ImportError:
         print("durastore: mypyc is not there; the interpreted build is installed")
         return []
-    files = sorted(
-        str(path) for pattern in HOT for path in Path().glob(pattern) if path.name != "__init__.py"
-    )
+    files = sorted(str(path) for pattern in HOT for path in Path().glob(pattern) if path.name != "__init__.py")
     modules = mypycify(["--strict", *files], opt_level="3", debug_level="0", group_name="durastore")
     for module in modules:
         module.optional = True

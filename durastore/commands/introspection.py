@@ -6,6 +6,7 @@ from typing import Final
 
 from durastore.commands.client import Client
 from durastore.commands.errors import SYNTAX, CommandError
+from durastore.commands.keyspecs import Key, KeySpec
 from durastore.commands.spec import (
     ADMIN,
     ALLOW_BUSY,
@@ -28,7 +29,7 @@ from durastore.commands.spec import (
     WRITE,
     command,
 )
-from durastore.commands.syntax import Argument, KeySpec
+from durastore.commands.syntax import Argument
 from durastore.commands.tablerow import Command
 from durastore.keyspace.glob import glob_match
 from durastore.protocol.reply import Reply
@@ -76,30 +77,45 @@ def _find(client: Client, name: bytes) -> Command | None:
     return found.subcommands.get(sub) if found.subcommands is not None else None
 
 
+def _write_search(reply: Reply, step: bytes, kind: bytes, fields: list[tuple[bytes, int]]) -> None:
+    reply.bulk(step)
+    reply.map(2)
+    reply.bulk(b"type")
+    reply.bulk(kind)
+    reply.bulk(b"spec")
+    reply.map(len(fields))
+    for name, value in fields:
+        reply.bulk(name)
+        reply.integer(value)
+
+
 def _write_key_spec(reply: Reply, spec: KeySpec) -> None:
-    reply.map(3)
+    reply.map(4 if spec.note else 3)
+    if spec.note:
+        _pair(reply, b"notes", spec.note)
     reply.bulk(b"flags")
     reply.simple_set([flag.encode() for flag in spec.flags])
-    reply.bulk(b"begin_search")
-    reply.map(2)
-    reply.bulk(b"type")
-    reply.bulk(b"index")
-    reply.bulk(b"spec")
-    reply.map(1)
-    reply.bulk(b"index")
-    reply.integer(spec.first)
-    reply.bulk(b"find_keys")
-    reply.map(2)
-    reply.bulk(b"type")
-    reply.bulk(b"range")
-    reply.bulk(b"spec")
-    reply.map(3)
-    reply.bulk(b"lastkey")
-    reply.integer(spec.last if spec.last < 0 else spec.last - spec.first)
-    reply.bulk(b"keystep")
-    reply.integer(spec.step)
-    reply.bulk(b"limit")
-    reply.integer(0)
+    if spec.unknown:
+        _write_search(reply, b"begin_search", b"unknown", [])
+        _write_search(reply, b"find_keys", b"unknown", [])
+        return
+    if spec.keyword:
+        reply.bulk(b"begin_search")
+        reply.map(2)
+        _pair(reply, b"type", "keyword")
+        reply.bulk(b"spec")
+        reply.map(2)
+        _pair(reply, b"keyword", spec.keyword)
+        reply.bulk(b"startfrom")
+        reply.integer(spec.first)
+    else:
+        _write_search(reply, b"begin_search", b"index", [(b"index", spec.first)])
+    if spec.counted:
+        fields = [(b"keynumidx", 0), (b"firstkey", 1), (b"keystep", spec.step)]
+        _write_search(reply, b"find_keys", b"keynum", fields)
+    else:
+        fields = [(b"lastkey", spec.last), (b"keystep", spec.step), (b"limit", spec.limit)]
+        _write_search(reply, b"find_keys", b"range", fields)
 
 
 def _write_info(reply: Reply, found: Command | None) -> None:
@@ -279,7 +295,7 @@ def command_list(client: Client, argv: list[bytes]) -> None:
     client.reply.bulks(names)
 
 
-def _keys_of(client: Client, request: list[bytes]) -> list[tuple[int, list[str]]]:
+def _write_keys(client: Client, request: list[bytes], with_flags: bool) -> None:
     found = client.instance.dispatcher.find_command(request)
     if found is None:
         raise CommandError(b"ERR Invalid command specified")
@@ -289,7 +305,19 @@ def _keys_of(client: Client, request: list[bytes]) -> list[tuple[int, list[str]]
         raise CommandError(b"ERR The command has no key arguments")
     if (found.arity > 0 and size != found.arity) or size < -found.arity:
         raise CommandError(b"ERR Invalid number of arguments specified for command")
-    return found.key_positions(size)
+    keys: list[Key] | None = found.keys_of(request)
+    if not keys:
+        if not found.flags & NO_MANDATORY_KEYS:
+            raise CommandError(b"ERR Invalid arguments specified for command")
+        keys = []
+    reply = client.reply
+    reply.array(len(keys))
+    for position, flags in keys:
+        if with_flags:
+            reply.array(2)
+        reply.bulk(request[position])
+        if with_flags:
+            reply.simple_set([flag.encode() for flag in flags])
 
 
 @command(
@@ -302,8 +330,7 @@ def _keys_of(client: Client, request: list[bytes]) -> list[tuple[int, list[str]]
 )
 def command_getkeys(client: Client, argv: list[bytes]) -> None:
     """COMMAND GETKEYS."""
-    request = argv[2:]
-    client.reply.bulks([request[position] for position, _ in _keys_of(client, request)])
+    _write_keys(client, argv[2:], False)
 
 
 @command(
@@ -316,13 +343,7 @@ def command_getkeys(client: Client, argv: list[bytes]) -> None:
 )
 def command_getkeysandflags(client: Client, argv: list[bytes]) -> None:
     """COMMAND GETKEYSANDFLAGS."""
-    request = argv[2:]
-    found = _keys_of(client, request)
-    client.reply.array(len(found))
-    for position, flags in found:
-        client.reply.array(2)
-        client.reply.bulk(request[position])
-        client.reply.simple_set([flag.encode() for flag in flags])
+    _write_keys(client, argv[2:], True)
 
 
 @command(

@@ -1,8 +1,9 @@
 """Reads the syntax line of a command's declaration.
 
 The notation is that of the command pages: ``[...]`` optional, ``a | b`` alternatives (in ``<...>`` where they are
-required), ``x [x ...]`` repetition, capitals for literal words.  From it come the arity, the key positions and the
-argument tree of COMMAND DOCS.  ``name:type`` gives a type that the name does not say.
+required), ``x [x ...]`` repetition, capitals for literal words.  From it come the arity, the key positions (see
+``durastore.commands.keyspecs``) and the argument tree of COMMAND DOCS.  ``name:type`` gives a type that the name does
+not say; ``name#1`` says that the argument belongs to key specification 1.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ _TYPES: Final = {
     "destination": "key",
     "key1": "key",
     "key2": "key",
+    "destkey": "key",
+    "sourcekey": "key",
+    "storekey": "key",
+    "storedistkey": "key",
+    "numkeys": "integer",
     "pattern": "pattern",
     "increment": "integer",
     "decrement": "integer",
@@ -55,6 +61,8 @@ class Argument:
         self.multiple = False
         self.members: list[Argument] = []
         self.key_spec = -1
+        # A specification that the declaration gives this argument by its number; for what is a key only in effect.
+        self.spec_mark = -1
 
     def least(self) -> int:
         """The fewest words that the argument takes."""
@@ -74,17 +82,6 @@ class Argument:
         if self.kind == "oneof":
             return len({member.least() for member in self.members}) == 1 and all(m.fixed() for m in self.members)
         return all(member.fixed() for member in self.members)
-
-
-@final
-class KeySpec:
-    """Where keys stand: from word ``first`` on, every ``step``-th one, up to ``last`` (negative: from the end)."""
-
-    def __init__(self, first: int, last: int, step: int, flags: list[str]) -> None:
-        self.first = first
-        self.last = last
-        self.step = step
-        self.flags = flags
 
 
 def _tokens(syntax: str) -> list[str]:
@@ -149,8 +146,12 @@ class _Reader:
 
 
 def _plain(token: str) -> Argument:
+    token, _, mark = token.partition("#")
     name, _, kind = token.partition(":")
-    return Argument(name, kind or _TYPES.get(name, "string"))
+    argument = Argument(name, kind or _TYPES.get(name, "string"))
+    if mark:
+        argument.spec_mark = int(mark)
+    return argument
 
 
 def _one(arguments: list[Argument]) -> Argument:
@@ -205,22 +206,3 @@ def derive_arity(arguments: list[Argument], words: int) -> int:
     """The arity as COMMAND INFO tells it; ``words`` is how many words the name has."""
     least = words + sum(argument.least() for argument in arguments)
     return least if all(argument.fixed() for argument in arguments) else -least
-
-
-def derive_keys(arguments: list[Argument], words: int, flags: str) -> list[KeySpec]:
-    """The key specifications; ``flags`` has one group for each, separated by semicolons (the last one serves on)."""
-    groups = [group.split() for group in flags.split(";")] if flags else []
-    specs: list[KeySpec] = []
-    position = words
-    for argument in arguments:
-        keys = [argument] if argument.kind == "key" else [m for m in argument.members if m.kind == "key"]
-        if keys and argument.kind != "oneof":
-            step = len(argument.members) or 1
-            last = -1 if argument.multiple else position
-            group = groups[min(len(specs), len(groups) - 1)] if groups else []
-            keys[0].key_spec = len(specs)
-            specs.append(KeySpec(position, last, step, group))
-        if not argument.fixed():
-            break
-        position += argument.least()
-    return specs

@@ -6,18 +6,20 @@ from typing import final
 
 from mypy_extensions import i64
 
+from durastore.commands.keyspecs import Key, KeySpec, derive_keys, find_keys, legacy_range
 from durastore.commands.spec import (
     ADMIN,
     BLOCKING,
     DANGEROUS,
     FAST,
+    MOVABLE_KEYS,
     PUBSUB,
     READONLY,
     WRITE,
     CommandSpec,
     Handler,
 )
-from durastore.commands.syntax import Argument, KeySpec, derive_arity, derive_keys, parse_syntax
+from durastore.commands.syntax import Argument, derive_arity, parse_syntax
 
 
 @final
@@ -34,6 +36,8 @@ class Command:
         self.arguments: list[Argument] = parse_syntax(spec.syntax)
         self.arity: i64 = spec.arity or derive_arity(self.arguments, words)
         self.key_specs: list[KeySpec] = derive_keys(self.arguments, words, spec.keys)
+        if not all(key_spec.plain() for key_spec in self.key_specs):
+            self.flags |= MOVABLE_KEYS
         self.categories = _categories(spec.flags, category)
         self.subcommands: dict[bytes, Command] | None = None
         self.calls: i64 = 0
@@ -43,21 +47,11 @@ class Command:
 
     def key_range(self) -> tuple[int, int, int]:
         """First key, last key and step, as COMMAND INFO tells them; zeros where there is no key."""
-        if not self.key_specs:
-            return 0, 0, 0
-        first = self.key_specs[0].first
-        last = self.key_specs[-1].last
-        step = self.key_specs[0].step
-        return first, last, step
+        return legacy_range(self.key_specs)
 
-    def key_positions(self, size: int) -> list[tuple[int, list[str]]]:
-        """Where the keys of a request of so many words stand, with the flags of their specification."""
-        found: list[tuple[int, list[str]]] = []
-        for spec in self.key_specs:
-            last = size + spec.last if spec.last < 0 else spec.last
-            for position in range(spec.first, min(last, size - 1) + 1, spec.step):
-                found.append((position, spec.flags))
-        return found
+    def keys_of(self, argv: list[bytes]) -> list[Key] | None:
+        """The keys of a request, each with the flags that say how it is used; None where the request makes no sense."""
+        return find_keys(self.name, self.key_specs, argv)
 
     def reset_statistics(self) -> None:
         """Counts anew."""

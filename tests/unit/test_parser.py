@@ -113,8 +113,8 @@ def test_annotations_are_skipped_in_a_log() -> None:
     ("line", "words"),
     [
         (b"set a b", [b"set", b"a", b"b"]),
-        (b'  set "a b" \'c d\' ', [b"set", b"a b", b"c d"]),
-        (b'"\\x41\\n\\"" \'it\\\'s\'', [b'A\n"', b"it's"]),
+        (b"  set \"a b\" 'c d' ", [b"set", b"a b", b"c d"]),
+        (b"\"\\x41\\n\\\"\" 'it\\'s'", [b'A\n"', b"it's"]),
         (b"", []),
         (b'"a"b', None),
         (b"'a", None),
