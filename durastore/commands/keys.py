@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from durastore.commands.arguments import DB_OUT_OF_RANGE, database_argument, integer_argument
+from durastore.commands.arguments import DB_OUT_OF_RANGE, database_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import NO_SUCH_KEY, SYNTAX, CommandError
+from durastore.commands.scanning import ScanOptions, cursor_argument, reply_scan
 from durastore.commands.spec import DANGEROUS, DENYOOM, FAST, READONLY, WRITE, command
 from durastore.keyspace.glob import glob_match
-from durastore.keyspace.table import CURSOR_SHIFT, HASH_MASK
 from durastore.keyspace.values import Value, type_name
 from durastore.protocol.numbers import NotANumber, parse_int
 
@@ -273,29 +273,11 @@ def keys(client: Client, argv: list[bytes]) -> None:
 )
 def scan(client: Client, argv: list[bytes]) -> None:
     """SCAN."""
-    cursor = _cursor_argument(argv[1])
-    pattern: bytes | None = None
-    wanted_type: bytes | None = None
-    count: i64 = 10
-    i = 2
-    while i < len(argv):
-        if i + 1 >= len(argv):
-            raise CommandError(SYNTAX)
-        word = argv[i].upper()
-        if word == b"COUNT":
-            count = integer_argument(argv[i + 1])
-            if count < 1:
-                raise CommandError(SYNTAX)
-        elif word == b"MATCH":
-            pattern = None if argv[i + 1] == b"*" else argv[i + 1]
-        elif word == b"TYPE":
-            wanted_type = argv[i + 1].lower()
-        else:
-            raise CommandError(SYNTAX)
-        i += 2
-    following, found = client.db.scan(cursor, count, client.instance.now)
-    if pattern is not None:
-        found = [key for key in found if glob_match(pattern, key)]
+    cursor = cursor_argument(argv[1])
+    options = ScanOptions(argv, 2, types=True)
+    following, found = client.db.scan(cursor, options.count, client.instance.now)
+    found = options.matching(found)
+    wanted_type = options.type_name
     if wanted_type is not None:
         now = client.instance.now
         chosen: list[bytes] = []
@@ -304,18 +286,7 @@ def scan(client: Client, argv: list[bytes]) -> None:
             if value is not None and type_name(value) == wanted_type:
                 chosen.append(key)
         found = chosen
-    client.reply.array(2)
-    client.reply.bulk(b"%d" % following)
-    client.reply.bulks(found)
-
-
-def _cursor_argument(text: bytes) -> i64:
-    """A cursor; a number that no SCAN ever returned starts at the end, as any stale cursor may."""
-    if not text.isdigit() or len(text) > 20 or int(text) > 0xFFFFFFFFFFFFFFFF:
-        raise CommandError(b"ERR invalid cursor")
-    cursor = int(text)
-    limit = HASH_MASK >> CURSOR_SHIFT
-    return cursor if cursor <= limit else limit
+    reply_scan(client.reply, following, found)
 
 
 @command(

@@ -339,20 +339,20 @@ NOTIFY_KEYSPACE_EVENTS: Final = EventClasses(
 
 
 def _packing(what: str) -> str:
-    return f"Up to this {what}, Redis packs a value into a compact form. It decides what OBJECT ENCODING replies."
+    return f"Up to this {what}, a value is packed: it takes least memory, and each access scans it."
 
 
 HASH_MAX_LISTPACK_ENTRIES: Final = Integer(
     "hash-max-listpack-entries", 512, _packing("number of fields of a hash"), high=INT64_MAX,
-    alias="hash-max-ziplist-entries", unit="fields", effect=False,
+    alias="hash-max-ziplist-entries", unit="fields",
 )  # fmt: skip
 HASH_MAX_LISTPACK_VALUE: Final = Memory(
     "hash-max-listpack-value", 64, _packing("length of a hash's fields and values"), high=INT64_MAX,
-    alias="hash-max-ziplist-value", unit="bytes", effect=False,
+    alias="hash-max-ziplist-value", unit="bytes",
 )  # fmt: skip
 LIST_MAX_LISTPACK_SIZE: Final = Integer(
     "list-max-listpack-size", -2, _packing("size of a list") + " Positive: elements. -1 to -5: 4, 8, 16, 32, 64 kb.",
-    low=INT_MIN, alias="list-max-ziplist-size", effect=False,
+    low=INT_MIN, alias="list-max-ziplist-size",
 )  # fmt: skip
 LIST_COMPRESS_DEPTH: Final = Integer(
     "list-compress-depth", 0, "How many nodes at both ends of a list Redis leaves uncompressed. Lists are not "
@@ -360,22 +360,21 @@ LIST_COMPRESS_DEPTH: Final = Integer(
 )  # fmt: skip
 SET_MAX_INTSET_ENTRIES: Final = Integer(
     "set-max-intset-entries", 512, _packing("number of members of a set of integers"), high=INT64_MAX,
-    unit="members", effect=False,
+    unit="members",
 )  # fmt: skip
 SET_MAX_LISTPACK_ENTRIES: Final = Integer(
     "set-max-listpack-entries", 128, _packing("number of members of a set"), high=INT64_MAX, unit="members",
-    effect=False,
 )  # fmt: skip
 SET_MAX_LISTPACK_VALUE: Final = Memory(
-    "set-max-listpack-value", 64, _packing("length of a set's members"), high=INT64_MAX, unit="bytes", effect=False,
+    "set-max-listpack-value", 64, _packing("length of a set's members"), high=INT64_MAX, unit="bytes",
 )  # fmt: skip
 ZSET_MAX_LISTPACK_ENTRIES: Final = Integer(
     "zset-max-listpack-entries", 128, _packing("number of members of a sorted set"), high=INT64_MAX,
-    alias="zset-max-ziplist-entries", unit="members", effect=False,
+    alias="zset-max-ziplist-entries", unit="members",
 )  # fmt: skip
 ZSET_MAX_LISTPACK_VALUE: Final = Memory(
     "zset-max-listpack-value", 64, _packing("length of a sorted set's members"), high=INT64_MAX,
-    alias="zset-max-ziplist-value", unit="bytes", effect=False,
+    alias="zset-max-ziplist-value", unit="bytes",
 )  # fmt: skip
 HLL_SPARSE_MAX_BYTES: Final = Memory(
     "hll-sparse-max-bytes", 3000, "The size at which Redis turns a HyperLogLog from its sparse to its dense form.",
@@ -383,11 +382,10 @@ HLL_SPARSE_MAX_BYTES: Final = Memory(
 )  # fmt: skip
 STREAM_NODE_MAX_BYTES: Final = Memory(
     "stream-node-max-bytes", 4096, "The size of a node of a stream. 0: no limit.", high=INT64_MAX, unit="bytes",
-    effect=False,
 )  # fmt: skip
 STREAM_NODE_MAX_ENTRIES: Final = Integer(
     "stream-node-max-entries", 100, "The number of entries in a node of a stream. 0: no limit.", high=INT64_MAX,
-    unit="entries", effect=False,
+    unit="entries",
 )  # fmt: skip
 ACTIVE_REHASHING: Final = YesNo(
     "activerehashing", True, "Spend idle time on moving hash tables to their new size. Tables are split in small "

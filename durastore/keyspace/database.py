@@ -8,7 +8,8 @@ from typing import final
 from mypy_extensions import i64, mypyc_attr
 
 from durastore.keyspace.limits import Limits
-from durastore.keyspace.table import HASH_MASK, Segment, Table
+from durastore.keyspace.positions import HASH_MASK
+from durastore.keyspace.table import Segment, Table
 from durastore.keyspace.values import Value
 
 

@@ -4,9 +4,8 @@ An extendible hash: a directory indexed by the top bits of the key's hash, over 
 at most ``SEGMENT_LIMIT`` keys and split in two.  Everything that must not pause in proportion to the number of keys
 (growing, scanning from a cursor, sampling, snapshots) works on one segment at a time.
 
-Hash space is 0 .. 2**63; a *position* is a point in it, and the segment at a position covers
-``[segment.start, segment.end)``.  Positions stay valid while segments split and merge, which is what makes them
-usable as SCAN cursors and as the progress of a walk.
+Positions of hash space (``durastore.keyspace.positions``) stay valid while segments split and merge, which is what
+makes them usable as SCAN cursors and as the progress of a walk.
 
 Invariant of walks (fork-free snapshots): whoever changes a segment calls ``before_write`` first, so a segment that
 the current walk has not reached is captured in the state that it had when the walk began.
@@ -18,17 +17,12 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from durastore.keyspace.positions import CURSOR_SHIFT, HALF, HASH_BITS, HASH_MASK, scan_segment
 from durastore.keyspace.values import Value
 
-HASH_BITS: Final = 63
-HASH_MASK: Final = 0x7FFFFFFFFFFFFFFF
-# Half of hash space.  Powers of two are made by shifting this down: mypyc compiles a shifted 1 as a C int.
-HALF: Final = 0x4000000000000000
 # The number of keys at which CPython's dict would grow from a table of 1024 slots: filling it and no more
 # wastes least memory, and a half fits a table of 512 slots just as exactly.
 SEGMENT_LIMIT: Final = 682
-# 48 bits of position are ample for a cursor, and small enough for clients that keep cursors in doubles.
-CURSOR_SHIFT: Final = 15
 
 
 @final
@@ -265,28 +259,9 @@ class Table:
         wanted: i64 = len(found) + count
         while len(found) < wanted:
             segment = self.at(position)
-            size: i64 = len(segment.items)
-            width_bits: i64 = HASH_BITS - segment.depth
-            rest: i64 = wanted - len(found)
-            # A stretch of the segment that holds about as many keys as are still wanted.
-            while size > rest and width_bits > CURSOR_SHIFT:
-                size >>= 1
-                width_bits -= 1
-            if width_bits == HASH_BITS:
-                found.extend(segment.items)
+            position = scan_segment(segment.items, segment.depth, position, wanted - len(found), found)
+            if position == -1:
                 return 0
-            first: i64 = position >> width_bits
-            if width_bits == HASH_BITS - segment.depth and position == segment.start:
-                found.extend(segment.items)
-            else:
-                for key in segment.items:
-                    h: i64 = hash(key)
-                    h &= HASH_MASK
-                    if h >> width_bits == first and h >= position:
-                        found.append(key)
-            if first >= HASH_MASK >> width_bits:
-                return 0
-            position = (first + 1) << width_bits
         return position >> CURSOR_SHIFT
 
     def segment_after(self, segment: Segment) -> i64:

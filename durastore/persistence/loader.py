@@ -182,7 +182,7 @@ class Loader:
             self.bytes_total = source.size
             self.bytes_loaded = 0
             counted = _Counted(source, self._progress)
-            reader = RdbReader(counted, source.size)
+            reader = RdbReader(counted, source.size, self._engine.instance.keyspace.limits)
             yield from self._load_entries(reader, path, int(time.time() * 1000), merge)
             if reader.rest() or counted.read(1):
                 raise LoadError(f"{path}, offset {reader.offset}: there is data behind the end of the RDB file")
@@ -244,7 +244,7 @@ class Loader:
             head = counted.read(9)
             if head.startswith((b"REDIS", b"VALKEY")):
                 prefixed = _Prefixed(head, counted)
-                rdb = RdbReader(prefixed, source.size)
+                rdb = RdbReader(prefixed, source.size, self._engine.instance.keyspace.limits)
                 yield from self._load_entries(rdb, path, -1, merge=False)
                 rest = rdb.rest()
                 reader = AofReader(counted, path, rest, rdb.offset - len(rest))

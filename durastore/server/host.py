@@ -149,12 +149,12 @@ class ServerHost(Host):
 
     def dump(self, value: object) -> bytes:
         """DUMP."""
-        return dump_value(value)
+        return dump_value(value, limits=self._server.engine.instance.keyspace.limits)
 
     def restore(self, payload: bytes) -> object:
         """RESTORE."""
         try:
-            return load_dump(payload)
+            return load_dump(payload, self._server.engine.instance.keyspace.limits)
         except RdbError as error:
             text = ERROR_CHECKSUM if error.reason == ERROR_CHECKSUM else ERROR_FORMAT
             raise CommandError(b"ERR " + text.encode()) from error

@@ -89,7 +89,9 @@ class Server:
 
     def rdb_serializer(self) -> Serializer:
         """A writer for the next RDB file, as the configuration asks for it."""
-        return RdbWriter(self.config[directives.RDB_COMPRESSION], self.config[directives.RDB_CHECKSUM])
+        config = self.config
+        limits = self.engine.instance.keyspace.limits
+        return RdbWriter(config[directives.RDB_COMPRESSION], config[directives.RDB_CHECKSUM], limits=limits)
 
     def _rdb_path(self) -> str:
         return self.config.resolve(self.config[directives.DB_FILENAME])
@@ -310,6 +312,21 @@ class Server:
         instance = self.engine.instance
         instance.max_bulk = self.config[directives.PROTO_MAX_BULK_LEN]
         instance.debug_allowed = self.config[directives.ENABLE_DEBUG_COMMAND] != "no"
+        self._apply_packing()
+
+    def _apply_packing(self) -> None:
+        limits = self.engine.instance.keyspace.limits
+        config = self.config
+        limits.hash_entries = config[directives.HASH_MAX_LISTPACK_ENTRIES]
+        limits.hash_value = config[directives.HASH_MAX_LISTPACK_VALUE]
+        limits.set_entries = config[directives.SET_MAX_LISTPACK_ENTRIES]
+        limits.set_value = config[directives.SET_MAX_LISTPACK_VALUE]
+        limits.set_intset = config[directives.SET_MAX_INTSET_ENTRIES]
+        limits.zset_entries = config[directives.ZSET_MAX_LISTPACK_ENTRIES]
+        limits.zset_value = config[directives.ZSET_MAX_LISTPACK_VALUE]
+        limits.list_size = config[directives.LIST_MAX_LISTPACK_SIZE]
+        limits.stream_node_bytes = config[directives.STREAM_NODE_MAX_BYTES]
+        limits.stream_node_entries = config[directives.STREAM_NODE_MAX_ENTRIES]
 
     def _watch_config(self) -> None:
         config = self.config
@@ -327,6 +344,19 @@ class Server:
         config.on_change(directives.AOF_TIMESTAMP_ENABLED, lambda value: self._log_changed())
         config.on_change(directives.AOF_USE_RDB_PREAMBLE, lambda value: self._log_changed())
         config.on_change(directives.DIR, lambda value: self._log_changed())
+        for directive in (
+            directives.HASH_MAX_LISTPACK_ENTRIES,
+            directives.HASH_MAX_LISTPACK_VALUE,
+            directives.SET_MAX_LISTPACK_ENTRIES,
+            directives.SET_MAX_LISTPACK_VALUE,
+            directives.SET_MAX_INTSET_ENTRIES,
+            directives.ZSET_MAX_LISTPACK_ENTRIES,
+            directives.ZSET_MAX_LISTPACK_VALUE,
+            directives.LIST_MAX_LISTPACK_SIZE,
+            directives.STREAM_NODE_MAX_BYTES,
+            directives.STREAM_NODE_MAX_ENTRIES,
+        ):
+            config.on_change(directive, lambda value: self._apply_packing())
         config.on_change(directives.PORT, lambda value: self._listen_again())
         config.on_change(directives.BIND, lambda value: self._listen_again())
 

@@ -11,6 +11,7 @@ from typing import Final, NoReturn, Protocol, final
 from librt.strings import read_f64_le, read_i16_le, read_i32_be, read_i32_le, read_i64_be, read_i64_le
 from mypy_extensions import i64
 
+from durastore.keyspace.limits import Limits
 from durastore.keyspace.listpack import DamagedListpack, decode
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.lzf import LzfError, decompress
@@ -30,7 +31,7 @@ class Source(Protocol):
 class Cursor:
     """The reading position.  ``buf[pos:]`` is what is buffered and not yet consumed."""
 
-    def __init__(self, source: Source | None, size_hint: int, data: bytes) -> None:
+    def __init__(self, source: Source | None, size_hint: int, data: bytes, limits: Limits | None = None) -> None:
         self.buf = data
         self.pos: i64 = 0
         # The file offset of buf[0].
@@ -39,6 +40,8 @@ class Cursor:
         self.left: i64 = size_hint
         self.source = source
         self.crc = 0
+        # Up to where values that are read get compact encodings.
+        self.limits = Limits() if limits is None else limits
         # buf[:summed] is in the checksum.
         self._summed: i64 = 0
 

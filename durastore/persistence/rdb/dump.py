@@ -40,7 +40,7 @@ def dump_value(value: object, compress: bool = True, limits: Limits | None = Non
     return out.getvalue()
 
 
-def load_dump(payload: bytes) -> object:
+def load_dump(payload: bytes, limits: Limits | None = None) -> object:
     """The value in a payload.
 
     Raises RdbError, whose reason is ERROR_CHECKSUM where the footer is wrong, and another one where the value is
@@ -55,7 +55,7 @@ def load_dump(payload: bytes) -> object:
     stored = int.from_bytes(payload[end + 2 :], "little")
     if stored != crc64_redis(payload[: end + 2]):
         raise f.RdbError(int(end), ERROR_CHECKSUM)
-    cursor = Cursor(None, 0, payload[:end])
+    cursor = Cursor(None, 0, payload[:end], limits)
     kind = cursor.byte()
     value = load_value(cursor, kind, version)
     if value is None:

@@ -6,6 +6,7 @@ from typing import Final, NoReturn, final
 
 from mypy_extensions import i64
 
+from durastore.keyspace.limits import Limits
 from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.cursor import Cursor, Source
 from durastore.persistence.rdb.decoding import load_value, module_name
@@ -24,11 +25,13 @@ class RdbReader:
     nothing that was read may be trusted before ``next_entry`` has returned False; ``verified`` then tells whether
     there was a checksum.  All methods raise ``RdbError`` for damage of any kind.
 
+    ``limits`` says up to which size values get a compact encoding.
+
     Keys may come twice in a damaged file: whoever collects them notices, and raises ``duplicate_key()``.
     """
 
-    def __init__(self, source: Source, size_hint: int) -> None:
-        self._cursor = Cursor(source, size_hint, b"")
+    def __init__(self, source: Source, size_hint: int, limits: Limits | None = None) -> None:
+        self._cursor = Cursor(source, size_hint, b"", limits)
         self.version: i64 = 0
         self.aux: dict[bytes, bytes] = {}
         self.functions: list[bytes] = []

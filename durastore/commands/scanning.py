@@ -1,0 +1,72 @@
+"""What SCAN, HSCAN, SSCAN and ZSCAN have in common: cursors and options."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from durastore.commands.arguments import integer_argument
+from durastore.commands.errors import SYNTAX, CommandError
+from durastore.keyspace.glob import glob_match
+from durastore.keyspace.positions import CURSOR_MAX
+from durastore.protocol.reply import Reply
+
+_DEFAULT_COUNT: Final = 10
+
+
+def cursor_argument(text: bytes) -> i64:
+    """A cursor; a number that no SCAN ever returned starts at the end, as any stale cursor may."""
+    if not text.isdigit() or len(text) > 20 or int(text) > 0xFFFFFFFFFFFFFFFF:
+        raise CommandError(b"ERR invalid cursor")
+    return min(int(text), CURSOR_MAX)
+
+
+@final
+class ScanOptions:
+    """``[MATCH pattern] [COUNT count]``, and TYPE (SCAN only) or NOVALUES (HSCAN only).
+
+    The commands on one key parse the cursor first, then look the key up (a missing one has an empty reply whatever the
+    options are), and parse the options last.
+    """
+
+    def __init__(self, argv: list[bytes], first: i64, types: bool = False, novalues: bool = False) -> None:
+        self.count: i64 = _DEFAULT_COUNT
+        self.pattern: bytes | None = None
+        self.type_name: bytes | None = None
+        self.novalues = False
+        i: i64 = first
+        size: i64 = len(argv)
+        while i < size:
+            word = argv[i].upper()
+            more = i + 1 < size
+            if word == b"COUNT" and more:
+                self.count = integer_argument(argv[i + 1])
+                if self.count < 1:
+                    raise CommandError(SYNTAX)
+            elif word == b"MATCH" and more:
+                self.pattern = None if argv[i + 1] == b"*" else argv[i + 1]
+            elif word == b"TYPE" and types and more:
+                self.type_name = argv[i + 1].lower()
+            elif word == b"NOVALUES":
+                if not novalues:
+                    raise CommandError(b"ERR NOVALUES option can only be used in HSCAN")
+                self.novalues = True
+                i -= 1
+            else:
+                raise CommandError(SYNTAX)
+            i += 2
+
+    def matching(self, found: list[bytes]) -> list[bytes]:
+        """Those that MATCH lets through."""
+        pattern = self.pattern
+        if pattern is None:
+            return found
+        return [each for each in found if glob_match(pattern, each)]
+
+
+def reply_scan(reply: Reply, following: i64, elements: list[bytes]) -> None:
+    """The next cursor and the elements (for hashes and sorted sets, each followed by its value)."""
+    reply.array(2)
+    reply.bulk(b"%d" % following)
+    reply.bulks(elements)
