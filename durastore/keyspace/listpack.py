@@ -189,6 +189,81 @@ def _damaged(offset: i64, what: str) -> NoReturn:
     raise DamagedListpack(int(offset), f"damaged listpack: {what}")
 
 
+def next_element(blob: bytes, pos: i64) -> i64:
+    """The position behind the element at ``pos``; the listpack must be a whole one."""
+    first: i64 = blob[pos]
+    if first < 0x80:
+        return pos + 2
+    if first < 0xC0:
+        return pos + 2 + (first & 0x3F)
+    size: i64
+    if first < 0xE0:
+        return pos + 3
+    if first < 0xF0:
+        size = 2 + ((first & 0x0F) << 8 | blob[pos + 1])
+        return pos + size + (1 if size < 128 else 2)
+    if first == 0xF0:
+        size = 5 + i64(read_i32_le(blob, pos + 1))
+        pos += size
+        while size > 0:
+            size >>= 7
+            pos += 1
+        return pos
+    return pos + 10 if first == 0xF4 else pos + first - 0xF1 + 4
+
+
+def previous_element(blob: bytes, pos: i64) -> i64:
+    """The position of the element before ``pos``, which is behind an element."""
+    pos -= 1
+    part: i64 = blob[pos]
+    size: i64 = part & 127
+    shift: i64 = 0
+    while part & 128:
+        pos -= 1
+        shift += 7
+        part = blob[pos]
+        size |= (part & 127) << shift
+    return pos - size
+
+
+def integer_at(blob: bytes, pos: i64) -> i64:
+    """The integer at ``pos``; NOT_INTEGER where a string stands there."""
+    first: i64 = blob[pos]
+    if first < 0x80:
+        return first
+    value: i64
+    if first < 0xE0:
+        if first < 0xC0:
+            return NOT_INTEGER
+        value = (first & 0x1F) << 8 | blob[pos + 1]
+        return value - 8192 if value > 4095 else value
+    if first == 0xF1:
+        return i64(read_i16_le(blob, pos + 1))
+    if first == 0xF2:
+        value = blob[pos + 1] | blob[pos + 2] << 8 | blob[pos + 3] << 16
+        return value - 0x1000000 if value > 0x7FFFFF else value
+    if first == 0xF3:
+        return i64(read_i32_le(blob, pos + 1))
+    if first == 0xF4:
+        return read_i64_le(blob, pos + 1)
+    return NOT_INTEGER
+
+
+def element_at(blob: bytes, pos: i64) -> bytes:
+    """The element at ``pos``, an integer as its decimal text."""
+    first: i64 = blob[pos]
+    size: i64
+    if 0x80 <= first < 0xC0:
+        return blob[pos + 1 : pos + 1 + (first & 0x3F)]
+    if 0xE0 <= first < 0xF0:
+        size = (first & 0x0F) << 8 | blob[pos + 1]
+        return blob[pos + 2 : pos + 2 + size]
+    if first == 0xF0:
+        size = i64(read_i32_le(blob, pos + 1))
+        return blob[pos + 5 : pos + 5 + size]
+    return str(integer_at(blob, pos)).encode()
+
+
 def decode(blob: bytes, offset: i64) -> list[bytes]:
     """The elements of a listpack, integers as their decimal text.
 
