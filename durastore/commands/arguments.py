@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from mypy_extensions import i64
@@ -9,7 +10,7 @@ from mypy_extensions import i64
 from durastore.commands.client import Client
 from durastore.commands.errors import NOT_AN_INTEGER, CommandError
 from durastore.keyspace.database import Database
-from durastore.protocol.numbers import INT64_MAX, INT64_MIN, NotANumber, parse_int
+from durastore.protocol.numbers import INT64_MAX, INT64_MIN, NotANumber, parse_int, parse_long_double
 
 DB_OUT_OF_RANGE: Final = b"ERR DB index is out of range"
 
@@ -47,3 +48,40 @@ def database_argument(client: Client, text: bytes) -> Database:
     if index < 0 or index >= len(databases):
         raise CommandError(DB_OUT_OF_RANGE)
     return databases[index]
+
+
+_TIMEOUT_OUT_OF_RANGE: Final = b"ERR timeout is out of range"
+
+
+def timeout_argument(client: Client, text: bytes) -> i64:
+    """A timeout in seconds, with fractions, as the Unix milliseconds at which it ends; 0 stays 0: never."""
+    now: i64 = client.instance.now
+    if len(text) < 10 and text.isdigit():
+        seconds = int(text)
+        return now + seconds * 1000 if seconds else 0
+    try:
+        exact = parse_long_double(text)
+    except NotANumber:
+        raise CommandError(b"ERR timeout is not a float or out of range") from None
+    if exact > INT64_MAX // 1000:
+        raise CommandError(_TIMEOUT_OUT_OF_RANGE)
+    if exact < 0 and (exact == -math.inf or math.ceil(exact * 1000) < 0):
+        raise CommandError(b"ERR timeout is negative")
+    milliseconds = math.ceil(exact * 1000)
+    if milliseconds > INT64_MAX - now:
+        raise CommandError(_TIMEOUT_OUT_OF_RANGE)
+    return now + milliseconds if milliseconds > 0 else 0
+
+
+def timeout_milliseconds_argument(client: Client, text: bytes) -> i64:
+    """A timeout in milliseconds, as ``timeout_argument``."""
+    try:
+        milliseconds = parse_int(text)
+    except NotANumber:
+        raise CommandError(b"ERR timeout is not an integer or out of range") from None
+    if milliseconds < 0:
+        raise CommandError(b"ERR timeout is negative")
+    now: i64 = client.instance.now
+    if milliseconds > INT64_MAX - now:
+        raise CommandError(_TIMEOUT_OUT_OF_RANGE)
+    return now + milliseconds if milliseconds > 0 else 0

@@ -117,7 +117,7 @@ class Host:
 
 @mypyc_attr(allow_interpreted_subclasses=False)
 class Dispatcher:
-    """What the engine does for EXEC."""
+    """What the engine does for commands."""
 
     def find_command(self, argv: list[bytes]) -> object:
         """The Command (or subcommand) that a request names, or None."""
@@ -130,6 +130,22 @@ class Dispatcher:
     def run_queue(self, client: Client, queue: list[list[bytes]]) -> None:
         """Runs queued requests one after the other, as one unit for the journal."""
         raise NotImplementedError
+
+    def unblock(self, client_id: int, error: bool) -> bool:
+        """CLIENT UNBLOCK: ends a client's wait with an error, or as if its time were up; whether it was waiting."""
+        raise NotImplementedError
+
+
+@final
+class Blocked(Exception):
+    """A command found nothing to do: it is to run again when one of its keys is ready (see ``Client.block``)."""
+
+    def __init__(self, kind: bytes, keys: list[bytes], deadline: i64, without_key: bool) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.keys = keys
+        self.deadline: i64 = deadline
+        self.without_key = without_key
 
 
 @final
@@ -209,7 +225,7 @@ class Client(Watcher):
         self.output_buffered: i64 = 0
         self.no_evict = False
         self.no_touch = False
-        # CLIENT REPLY: off, and how many commands (this one among them) still to be silent.
+        # CLIENT REPLY: off, and whether (1) the next command is to be silent.
         self.reply_off = False
         self.reply_skip: i64 = 0
         self.closing = False
@@ -221,12 +237,28 @@ class Client(Watcher):
         self.watch_broken = False
         # Replays the journal: every check that protects a live dataset is off.
         self.replaying = False
+        # Its command waits for keys, or for the end of CLIENT PAUSE.
+        self.blocked = False
+        # Whoever runs commands here needs their replies at once (a log, a script).
+        self.deny_blocking = False
 
     def notify(self, kind: i64, event: bytes, key: bytes) -> None:
         """Tells of an event of a key in the client's database (see ``Instance.notify``)."""
         instance = self.instance
         if instance.event_kinds & kind:
             instance.notify(kind, event, key, self.db.index)
+
+    def block(self, kind: bytes, keys: list[bytes], deadline: i64, without_key: bool = False) -> None:
+        """Ends the command without a reply: it runs again when one of the keys holds a value of this type.
+
+        ``kind`` is what TYPE says.  With ``without_key`` the command runs again as well when a key is gone or has
+        another type.  At the deadline (Unix milliseconds, 0: never) the client gets the null array.
+
+        Returns where the client may not wait: inside a transaction, a script or a log.  The command must not have
+        written a reply yet; what it did to the dataset so far counts.
+        """
+        if not self.in_multi and not self.deny_blocking:
+            raise Blocked(kind, keys, deadline, without_key)
 
     def key_changed(self) -> None:
         """A watched key was changed: the next EXEC fails."""

@@ -74,6 +74,8 @@ def _flags(client: Client) -> str:
     shown = ""
     if client.in_multi:
         shown += "x"
+    if client.blocked:
+        shown += "b"
     if client.watch_broken:
         shown += "d"
     if client.closing:
@@ -312,7 +314,7 @@ def client_reply(client: Client, argv: list[bytes]) -> None:
         client.reply_off = True
     elif mode == b"skip":
         if not client.reply_off:
-            client.reply_skip = 2
+            client.reply_skip = 1
     else:
         raise CommandError(SYNTAX)
 
@@ -338,6 +340,26 @@ def client_pause(client: Client, argv: list[bytes]) -> None:
         raise CommandError(b"ERR timeout is negative")
     client.instance.host.pause(int(client.instance.now) + milliseconds, writes_only)
     client.reply.ok()
+
+
+@command(
+    "client|unblock",
+    "client-id [TIMEOUT | ERROR]",
+    ADMIN | _COMMON | DANGEROUS,
+    summary="Unblocks a client blocked by a blocking command from a different connection.",
+    since="5.0.0",
+    complexity="O(log N) where N is the number of client connections",
+)
+def client_unblock(client: Client, argv: list[bytes]) -> None:
+    """CLIENT UNBLOCK.  A client that CLIENT PAUSE holds back is not one that waits."""
+    error = False
+    if len(argv) == 4:
+        reason = argv[3].lower()
+        if reason not in (b"timeout", b"error"):
+            raise CommandError(b"ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+        error = reason == b"error"
+    number = integer_or(argv[2])
+    client.reply.integer(1 if client.instance.dispatcher.unblock(number, error) else 0)
 
 
 @command(
@@ -406,6 +428,8 @@ def client_help(client: Client, argv: list[bytes]) -> None:
             b"    * LIB-VER: the client lib version.",
             b"SETNAME <name>",
             b"    Assign the name <name> to the current connection.",
+            b"UNBLOCK <clientid> [TIMEOUT|ERROR]",
+            b"    Unblock the specified blocked client.",
             b"UNPAUSE",
             b"    Stop the current client pause, resuming traffic.",
         ],

@@ -8,7 +8,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from durastore.commands import errors
-from durastore.commands.client import Client, Dispatcher, Host, Instance
+from durastore.commands.client import Blocked, Client, Dispatcher, Host, Instance
 from durastore.commands.errors import CommandError
 from durastore.commands.spec import (
     LOADING,
@@ -22,6 +22,7 @@ from durastore.commands.spec import (
 )
 from durastore.commands.table import build_table
 from durastore.commands.tablerow import Command
+from durastore.engine.blocking import Blocking
 from durastore.engine.journal import Journal
 
 log = logging.getLogger("durastore.engine")
@@ -33,6 +34,7 @@ _INTERNAL: Final = b"ERR internal error; see the server's log"
 UNCHANGED: Final = 0
 AS_SENT: Final = 1
 EFFECTS: Final = 2
+BLOCKED: Final = 3
 # How much of a request an error message repeats.
 _SHOWN: Final = 128
 
@@ -46,6 +48,11 @@ class Engine(Dispatcher):
         self.instance = Instance(databases, host)
         self.instance.dispatcher = self
         self.journal = Journal()
+        self.blocking = Blocking(self.instance.keyspace)
+        # Waited keys that something has happened to: whoever ran a command calls ``blocking.serve``.
+        self.ready = self.instance.keyspace.ready
+        # What the last ``run`` waits for, where it returned BLOCKED.
+        self.wait: Blocked | None = None
         self.commands: dict[bytes, Command] = build_table()
         # The same commands, also by their names in capitals, which is how most clients send them.
         self._by_name: dict[bytes, Command] = dict(self.commands)
@@ -113,6 +120,7 @@ class Engine(Dispatcher):
         """Runs a command that may run; says what the journal is to be told.
 
         UNCHANGED: nothing.  AS_SENT: the request itself.  EFFECTS: the caller is to call ``journal_effects``.
+        BLOCKED: the same, and the command is to run again as ``wait`` says.
         """
         instance = self.instance
         before: i64 = instance.dirty
@@ -121,6 +129,13 @@ class Engine(Dispatcher):
             command.handler(client, argv)
         except CommandError as error:
             self.reject(client, command, error.text, False)
+        except Blocked as blocked:
+            # It counts when it is done.
+            command.calls -= 1
+            self.commands_processed -= 1
+            self._changed = False
+            self.wait = blocked
+            return BLOCKED
         except Exception:
             # A bug of ours: the peer learns no more than that, the log has it all, and the connection ends, as the
             # reply may be half written.
@@ -180,6 +195,10 @@ class Engine(Dispatcher):
             self.journal.end()
             # EXEC itself has no effect beyond what is in the journal by now.
             self.instance.effects = []
+
+    def unblock(self, client_id: int, error: bool) -> bool:
+        """See Dispatcher."""
+        return self.blocking.unblock(client_id, error)
 
     def reject(self, client: Client, command: Command | None, text: bytes, rejected: bool) -> None:
         """Replies with an error and counts it; ``rejected`` says that the command did not run at all."""

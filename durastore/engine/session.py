@@ -1,7 +1,8 @@
 """A connection without its socket: bytes in, bytes out.
 
 ``feed`` takes what arrived and runs every request that is complete; ``take_output`` gives the replies.  The session
-stops by itself when its output grows large or CLIENT PAUSE holds a command; ``resume`` goes on.
+stops by itself when its output grows large, CLIENT PAUSE holds a command or a command waits for keys; ``resume`` goes
+on, in the last case after ``Waker.wake`` (``durastore.engine.blocking``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from durastore.commands.client import Client
 from durastore.commands.spec import ADMIN, PROTECTED
 from durastore.commands.tablerow import Command
 from durastore.commands.transactions import leave_transaction
-from durastore.engine.engine import AS_SENT, EFFECTS, Engine
+from durastore.engine.blocking import Blockable
+from durastore.engine.engine import AS_SENT, BLOCKED, UNCHANGED, Engine
 from durastore.protocol.parser import ERROR, REQUEST, RequestParser
 
 # A session that has collected this much output waits until it is taken, so that a pipeline of large reads
@@ -24,18 +26,20 @@ _NO_LIMIT: Final = 1 << 62
 
 
 @final
-class Session:
+class Session(Blockable):
     """One client of an engine."""
 
     def __init__(self, engine: Engine, client: Client, max_bulk: int, max_buffer: int) -> None:
+        super().__init__(client)
         self.engine = engine
-        self.client = client
         self.parser = RequestParser(max_bulk, max_buffer)
         self.parser.authenticated = client.authenticated
         # Requests that have arrived wait for output to be taken.
         self.output_full = False
-        # The request in ``parser.argv`` waits for the end of CLIENT PAUSE.
+        # The request in ``parser.argv`` waits: for keys where ``waiting`` is set, else for the end of CLIENT PAUSE.
         self.held = False
+        # The deadline of the wait that the request which now runs again comes from, or -1.
+        self._deadline: i64 = -1
         # Over client-query-buffer-limit, or a protocol error: for the log.
         self.failure = b""
         self._run_start: i64 = -1
@@ -50,13 +54,44 @@ class Session:
             self._serve()
 
     def resume(self) -> None:
-        """Goes on after a pause or after output was taken."""
+        """Goes on after a pause, after output was taken or after a wait; not while the request waits for keys."""
         self.output_full = False
         if self.held:
-            self.held = False
+            self._release()
             self._execute(self.parser.argv)
         if not self.held:
             self._serve()
+
+    def run_again(self, deadline: i64) -> None:
+        """See Blockable."""
+        self._release()
+        self._deadline = deadline
+        self._execute(self.parser.argv)
+        self._deadline = -1
+        self._flush_run()
+
+    def give_up(self, error: bytes) -> None:
+        """See Blockable."""
+        self._release()
+        client = self.client
+        engine = self.engine
+        engine.commands_processed += 1
+        before: i64 = len(client.reply.out)
+        command = engine.find(self.parser.argv)
+        if error:
+            engine.reject(client, command, error, False)
+        else:
+            client.reply.null_array()
+        if command is not None:
+            command.calls += 1
+        skipping: i64 = client.reply_skip
+        client.reply_skip = 0
+        self._keep_silent(before, skipping)
+
+    def disconnect(self) -> None:
+        """The peer is gone."""
+        self.engine.blocking.leave(self)
+        self.client.unwatch()
 
     def wants_resume(self) -> bool:
         """Whether requests wait that could run as soon as there is room for output."""
@@ -108,17 +143,26 @@ class Session:
         client.last_command = command.spec.name
         index: i64 = client.db.index
         outcome: i64 = engine.run(client, command, argv)
+        if outcome == UNCHANGED:
+            return
         if outcome == AS_SENT:
             self._journal(argv, index)
-        elif outcome == EFFECTS:
+        else:
             self._flush_run()
             engine.journal_effects(argv, index)
+            if outcome == BLOCKED:
+                self._block()
+        if engine.ready:
+            self._flush_run()
+            engine.blocking.serve()
 
     def _execute_guarded(self, command: Command | None, argv: list[bytes]) -> None:
         """The careful path: something about the request, the connection or the server is out of the ordinary."""
         engine = self.engine
         client = self.client
         before: i64 = len(client.reply.out)
+        skipping: i64 = client.reply_skip
+        client.reply_skip = 0
         complaint = engine.complaint(client, command, argv)
         if complaint is not None and client.replaying:
             # What a log holds was accepted once: that it is not now means that the log is not ours to understand.
@@ -134,7 +178,8 @@ class Session:
         else:
             assert command is not None
             if engine.holds(command, client):
-                self.held = True
+                client.reply_skip = skipping
+                self._hold()
                 return
             if not client.in_multi or not engine.queue(client, command, argv):
                 client.last_command = command.spec.name
@@ -144,14 +189,39 @@ class Session:
                 outcome: i64 = engine.run(client, command, argv)
                 if outcome == AS_SENT:
                     engine.journal.add(argv, index)
-                elif outcome == EFFECTS:
+                elif outcome != UNCHANGED:
                     engine.journal_effects(argv, index)
+                if outcome == BLOCKED:
+                    client.reply_skip = skipping
+                    self._block()
+                    return
                 self.parser.authenticated = client.authenticated
-        if client.reply_off or client.reply_skip != 0:
+        self._keep_silent(before, skipping)
+        if engine.ready:
+            engine.blocking.serve()
+
+    def _keep_silent(self, before: i64, skipping: i64) -> None:
+        """Takes back the reply that begins at ``before`` where CLIENT REPLY says so."""
+        if self.client.reply_off or skipping != 0:
             # CLIENT REPLY OFF and SKIP are silent themselves, and CLIENT REPLY ON is not.
-            client.reply.out.truncate(before)
-        if client.reply_skip > 0:
-            client.reply_skip -= 1
+            self.client.reply.out.truncate(before)
+
+    def _hold(self) -> None:
+        """From now on the request in ``parser.argv`` waits."""
+        self.held = True
+        self.client.blocked = True
+
+    def _release(self) -> None:
+        self.held = False
+        self.client.blocked = False
+
+    def _block(self) -> None:
+        """The request waits for keys, as the engine was told."""
+        wait = self.engine.wait
+        assert wait is not None
+        self.engine.wait = None
+        self._hold()
+        self.engine.blocking.block(self, wait, wait.deadline if self._deadline == -1 else self._deadline)
 
     def _journal(self, argv: list[bytes], db: i64) -> None:
         """Journals a request as it was sent: as part of a run of the input where it stands there."""
@@ -188,6 +258,7 @@ def replay_session(engine: Engine) -> Session:
     """A session that replays a log: without limits, without the checks that protect a live dataset."""
     client = Client(0, engine.instance)
     client.replaying = True
+    client.deny_blocking = True
     session = Session(engine, client, _NO_LIMIT, _NO_LIMIT)
     session.parser.annotations = True
     return session

@@ -31,6 +31,17 @@ class Expired:
         self.key = key
 
 
+@mypyc_attr(allow_interpreted_subclasses=False)
+class WaitedKey:
+    """A key that clients are blocked on; the engine knows which (``durastore.engine.blocking``)."""
+
+    def __init__(self, db: Database, key: bytes) -> None:
+        self.db = db
+        self.key = key
+        # Stands in ``Keyspace.ready``.
+        self.noted = False
+
+
 @final
 class Keyspace:
     """All databases of one server, and what they have in common."""
@@ -42,6 +53,8 @@ class Keyspace:
         self.now: i64 = 0
         self.expired: list[Expired] = []
         self.expired_keys: i64 = 0
+        # Waited keys that something has happened to, in that order; always the same list.
+        self.ready: list[WaitedKey] = []
         self.hits: i64 = 0
         self.misses: i64 = 0
         self.functions: list[bytes] = []
@@ -56,6 +69,9 @@ class Keyspace:
                     db.changed(key)
         first.table, second.table = second.table, first.table
         first.expiry_cursor = second.expiry_cursor = 0
+        for db in (first, second):
+            for key in db.waited:
+                db.signal(key)
 
     def key_count(self) -> int:
         """The keys of all databases, expired ones that were not removed yet among them."""
@@ -74,6 +90,7 @@ class Database:
         self.index: i64 = index
         self.table = Table()
         self.watched: dict[bytes, list[Watcher]] = {}
+        self.waited: dict[bytes, WaitedKey] = {}
         self.expiry_cursor: i64 = 0
         self.merge_cursor: i64 = 0
         self.average_ttl: i64 = 0
@@ -115,6 +132,8 @@ class Database:
         self.keyspace.expired_keys += 1
         if self.watched:
             self.changed(key)
+        if self.waited:
+            self.signal(key)
 
     def idle_seconds(self, key: bytes, now: i64) -> i64:
         """Seconds since any key of the key's segment was last read or stored: a lower bound of its idle time.
@@ -137,6 +156,8 @@ class Database:
         table.store(segment, key, value)
         if self.watched:
             self.changed(key)
+        if self.waited:
+            self.signal(key)
 
     def replace(self, key: bytes, value: object) -> None:
         """Stores a value; the key keeps its expiry."""
@@ -146,6 +167,8 @@ class Database:
         table.store(segment, key, value)
         if self.watched:
             self.changed(key)
+        if self.waited:
+            self.signal(key)
 
     def set_with_expiry(self, key: bytes, value: object, when: i64) -> None:
         """Stores a value that expires at ``when`` (-1: never)."""
@@ -175,6 +198,8 @@ class Database:
         table.remove(segment, key)
         if self.watched:
             self.changed(key)
+        if self.waited:
+            self.signal(key)
         return True
 
     def get_expiry(self, key: bytes) -> i64:
@@ -212,6 +237,8 @@ class Database:
         for key in list(self.watched):
             if self.exists(key):
                 self.changed(key)
+        for key in self.waited:
+            self.signal(key)
         self.table = Table()
         self.expiry_cursor = 0
         self.merge_cursor = 0
@@ -308,3 +335,14 @@ class Database:
         if watchers is not None:
             for watcher in watchers:
                 watcher.key_changed()
+
+    def signal(self, key: bytes) -> None:
+        """Notes that a key was stored, has grown or is gone, for those who are blocked on it.
+
+        ``set``, ``replace`` and the removals call this; whoever adds to a value in place that clients may be waiting
+        on although it is there (a stream) is to call it as well, where ``waited`` is not empty.
+        """
+        waited = self.waited.get(key)
+        if waited is not None and not waited.noted:
+            waited.noted = True
+            self.keyspace.ready.append(waited)

@@ -23,3 +23,19 @@ class List(Value):
 
     def size(self) -> int:
         return len(self.items)
+
+    def push_head(self, item: bytes) -> None:
+        """Adds an element in front."""
+        self.items.insert(0, item)
+
+    def push_tail(self, item: bytes) -> None:
+        """Adds an element at the end."""
+        self.items.append(item)
+
+    def pop_head(self) -> bytes:
+        """Takes the first element of a list that is not empty."""
+        return self.items.pop(0)
+
+    def pop_tail(self) -> bytes:
+        """Takes the last element of a list that is not empty."""
+        return self.items.pop()

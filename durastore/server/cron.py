@@ -63,7 +63,6 @@ class Cron:
             await trio.sleep(period)
             now = int(time.time() * 1000)
             server.engine.begin_wake(now)
-            self._pause_over(now)
             await self._expire(now, period * EXPIRY_SHARE)
             for db in server.engine.instance.keyspace.databases:
                 if db.table.depth:
@@ -75,13 +74,12 @@ class Cron:
             self.operations.sample(int(server.engine.commands_processed))
             self.input.sample(int(server.hub.bytes_in))
             self.output.sample(int(server.hub.bytes_out))
+            server.engine.blocking.serve()
+            if server.hub.has_own_work():
+                # Expiry has woken blocked clients; no socket would end the hub's sleep.
+                server.hub.turn(int(time.time() * 1000))
             server.log.retry(now)
             self._save_points(now, monotonic)
-
-    def _pause_over(self, now: int) -> None:
-        engine = self._server.engine
-        if engine.paused_until and now >= engine.paused_until:
-            self._server.end_pause()
 
     async def _expire(self, now: int, budget: float) -> None:
         """Removes expired keys in slices, within the budget (seconds) of this tick."""
@@ -115,7 +113,8 @@ class Cron:
         timeout = server.config[directives.TIMEOUT]
         if timeout:
             for connection in list(server.hub.connections.values()):
-                if now - connection.client.last_interaction > timeout * 1000:
+                client = connection.client
+                if not client.blocked and now - client.last_interaction > timeout * 1000:
                     server.hub.drop(connection)
         server.rewriter.consider()
 

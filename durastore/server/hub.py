@@ -17,6 +17,7 @@ from typing import Final, final
 from mypy_extensions import i64, mypyc_attr
 
 from durastore.commands.client import Client
+from durastore.engine.blocking import Blockable
 from durastore.engine.engine import Engine
 from durastore.engine.journal import JournalSink
 from durastore.engine.session import Session
@@ -25,7 +26,7 @@ logger = logging.getLogger("durastore.server")
 
 _READ: Final = select.EPOLLIN
 _WRITE: Final = select.EPOLLOUT
-_BROKEN: Final = select.EPOLLERR | select.EPOLLHUP
+_BROKEN: Final = select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP
 RECEIVE: Final = 16 * 1024
 RECEIVE_LARGE: Final = 1 << 20
 # A connection that owes its peer more than this is not read from until the peer has taken some.
@@ -200,7 +201,10 @@ class Hub:
         if session.output_full and connection.outgoing_bytes + len(data) <= OUTPUT_LIMIT * 2:
             self.resumable.append(connection)
         if session.held:
-            self.held.append(connection)
+            if session.waiting is None:
+                self.held.append(connection)
+            self._set_interest(connection)
+        elif not connection.interest & _READ:
             self._set_interest(connection)
         if data:
             if gated:
@@ -239,7 +243,10 @@ class Hub:
         interest: i64 = 0
         if connection.outgoing:
             interest = interest | _WRITE
-        if connection.outgoing_bytes <= OUTPUT_LIMIT and not connection.client.closing and not connection.session.held:
+        if connection.session.held:
+            # Nothing is read while a request waits, but the peer may leave.
+            interest = interest | select.EPOLLRDHUP
+        elif connection.outgoing_bytes <= OUTPUT_LIMIT and not connection.client.closing:
             interest = interest | _READ
         if interest != connection.interest:
             connection.interest = interest
@@ -278,7 +285,7 @@ class Hub:
         waiting = self.resumable
         self.resumable = []
         for connection in waiting:
-            if not connection.closed and connection.session.output_full:
+            if not connection.closed and not connection.session.held:
                 self._run_again(connection)
 
     def resume_held(self) -> None:
@@ -286,7 +293,7 @@ class Hub:
         waiting = self.held
         self.held = []
         for connection in waiting:
-            if not connection.closed and connection.session.held:
+            if not connection.closed and connection.session.held and connection.session.waiting is None:
                 self._run_again(connection)
                 self._set_interest(connection)
 
@@ -296,6 +303,22 @@ class Hub:
         if len(self.engine.journal.out) != before:
             connection.wrote = True
         self.touch(connection)
+
+    def wake(self, session: Blockable) -> None:
+        """A blocked session was served, or its time is up: sends its reply, and goes on with its requests."""
+        connection = self.connections.get(session.client.descriptor)
+        if connection is not None and connection.session is session:
+            # What served it is in this wake's journal.
+            connection.wrote = True
+            self.touch(connection)
+            if not connection.session.parser.at_boundary():
+                self.resumable.append(connection)
+
+    def time_out(self, now: i64) -> None:
+        """Ends the waits of blocked clients whose time is up."""
+        self.engine.begin_wake(now)
+        self.engine.blocking.time_out(now)
+        self._finish(now)
 
     def release(self, durable: int) -> None:
         """Sends the replies that waited for the log to be durable up to this offset."""
@@ -349,7 +372,7 @@ class Hub:
             return
         connection.closed = True
         connection.client.closing = True
-        connection.client.unwatch()
+        connection.session.disconnect()
         del self.connections[connection.fd]
         self.epoll.unregister(connection.fd)
         connection.sock.close()

@@ -78,17 +78,19 @@ def _server(server: Server) -> Fields:
 
 def _clients(server: Server) -> Fields:
     connections = list(server.hub.connections.values())
+    blocking = server.engine.blocking
+    keys, keys_without = blocking.keys()
     return [
         ("connected_clients", len(connections)),
         ("cluster_connections", 0),
         ("maxclients", server.config[directives.MAX_CLIENTS]),
         ("client_recent_max_input_buffer", max((each.session.parser.buffered() for each in connections), default=0)),
         ("client_recent_max_output_buffer", max((int(each.outgoing_bytes) for each in connections), default=0)),
-        ("blocked_clients", 0),
+        ("blocked_clients", sum(1 for each in connections if each.client.blocked)),
         ("tracking_clients", 0),
-        ("clients_in_timeout_table", 0),
-        ("total_blocking_keys", 0),
-        ("total_blocking_keys_on_nokey", 0),
+        ("clients_in_timeout_table", blocking.timeouts()),
+        ("total_blocking_keys", keys),
+        ("total_blocking_keys_on_nokey", keys_without),
     ]
 
 

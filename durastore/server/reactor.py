@@ -1,11 +1,17 @@
-"""The one trio task that waits for sockets; see ``durastore.server.hub`` for what happens then."""
+"""The trio tasks that wait for sockets and for the time-outs of blocked clients.
+
+See ``durastore.server.hub`` for what happens then.
+"""
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 
 import trio
 
+from durastore.engine.blocking import Blockable, Waker
 from durastore.server.hub import Hub
 
 # While work keeps coming the hub goes on without a trip through trio's scheduler, but only so many times,
@@ -24,3 +30,37 @@ async def run_reactor(hub: Hub) -> None:
         for _ in range(TURNS):
             if not hub.turn(time.time_ns() // 1_000_000):
                 break
+
+
+class Alarm(Waker):
+    """Sees to it that blocked clients hear in time that they were served, or that their wait is over."""
+
+    def __init__(self, hub: Hub, time_up: Callable[[int], None]) -> None:
+        super().__init__()
+        self._hub = hub
+        self._time_up = time_up
+        # Unix milliseconds.
+        self._at = math.inf
+        self._moved = trio.Event()
+
+    def wake(self, session: Blockable) -> None:
+        """See Waker."""
+        self._hub.wake(session)
+
+    def wake_at(self, when: int) -> None:
+        """See Waker.  A time that is later than the one set already is set when that has come."""
+        if when < self._at:
+            self._at = when
+            self._moved.set()
+
+    async def run(self) -> None:
+        """Waits for the times that are set, until it is cancelled."""
+        while True:
+            milliseconds = max(self._at - time.time_ns() / 1_000_000, 0)
+            with trio.move_on_after(milliseconds / 1000):
+                await self._moved.wait()
+            self._moved = trio.Event()
+            now = time.time_ns() // 1_000_000
+            if now >= self._at:
+                self._at = math.inf
+                self._time_up(now)

@@ -30,7 +30,7 @@ from durastore.server.cron import Cron
 from durastore.server.host import ServerHost
 from durastore.server.hub import Hub
 from durastore.server.listeners import Admission, ListenError, open_listeners
-from durastore.server.reactor import run_reactor
+from durastore.server.reactor import Alarm, run_reactor
 
 _MISCONF_RDB = (
     b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
@@ -79,6 +79,8 @@ class Server:
         )
         self.admission = Admission(self)
         self.hub = Hub(self.engine, self.log, self.admission)
+        self.alarm = Alarm(self.hub, self._time_up)
+        self.engine.blocking.waker = self.alarm
         self.loader = Loader(self.engine, self.disk, self._log_settings, self._rdb_path)
         self.cron = Cron(self)
         self._stop = trio.Event()
@@ -133,6 +135,7 @@ class Server:
                 self.saver.open(nursery)
                 nursery.start_soon(self._watch_signals)
                 nursery.start_soon(run_reactor, self.hub)
+                nursery.start_soon(self.alarm.run)
                 nursery.start_soon(self._serve, nursery)
                 await self._stop.wait()
                 nursery.cancel_scope.cancel()
@@ -251,6 +254,13 @@ class Server:
         engine.paused_writes_only = writes_only and (not active or engine.paused_writes_only)
         engine.paused_until = max(until, int(engine.paused_until) if active else 0)
         engine.update_guard()
+        self.alarm.wake_at(int(engine.paused_until))
+
+    def _time_up(self, now: int) -> None:
+        """A pause, or the wait of a blocked client, has come to its end."""
+        if self.engine.paused_until and now >= self.engine.paused_until:
+            self.end_pause()
+        self.hub.time_out(now)
 
     def end_pause(self) -> None:
         """Runs what was held back."""
@@ -263,6 +273,8 @@ class Server:
         client.closing = True
         for connection in self.hub.connections.values():
             if connection.client is client:
+                # It must not take anything any more.
+                self.engine.blocking.leave(connection.session)
                 self.hub.touch(connection)
                 return
 

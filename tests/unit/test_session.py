@@ -121,6 +121,13 @@ def test_a_pause_holds_writes_back_and_keeps_their_order() -> None:
     assert client.take_output() == b"+OK\r\n$1\r\n1\r\n"
 
 
+def test_client_reply_skip_silences_one_command() -> None:
+    client = session(engine())
+    assert run(client, b"client reply skip", b"ping a", b"ping b") == b"$1\r\nb\r\n"
+    assert run(client, b"client reply skip", b"client reply skip", b"ping a", b"ping b") == b"$1\r\nb\r\n"
+    assert run(client, b"client reply off", b"ping a", b"client reply on", b"ping b") == b"+OK\r\n$1\r\nb\r\n"
+
+
 def test_refused_writes_change_nothing_and_reads_go_on() -> None:
     one = engine()
     client = session(one)
