@@ -1,0 +1,358 @@
+"""A dict for containers of any size: the elements of a large hash or set.
+
+An extendible hash as in ``durastore.keyspace.table``: a directory indexed by the top bits of an element's hash, over
+chunks that are plain dicts and split in two when they are full.  So growing never pauses in proportion to the whole,
+cursors are positions in hash space, and a random element is found in one chunk.
+
+Copying costs the directory only, one reference for some hundred elements: every chunk names its owner, and whoever
+is not the owner of a chunk clones it before changing it.  A copy shares all chunks with its original, and from then on
+neither of the two owns them.
+
+Elements may expire.  A chunk holds the expiries (Unix milliseconds) of its own elements, and a lower bound of them, so
+that a look for what is due costs one comparison where nothing is.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Final, final
+
+from librt.random import randrange
+from mypy_extensions import i64
+
+from durastore.keyspace.positions import CURSOR_SHIFT, HALF, HASH_BITS, HASH_MASK, scan_segment
+
+# The number of elements at which CPython's dict would grow from a table of 1024 slots; a half fits 512 slots.
+CHUNK_LIMIT: Final = 682
+# Two neighbours with fewer elements than this together become one chunk.
+_SPARSE: Final = CHUNK_LIMIT // 4
+# No expiry; also the end of time.
+NEVER: Final = 0x7FFFFFFFFFFFFFFF
+
+
+@final
+class Owner:
+    """Who may change a chunk in place: an identity, nothing more."""
+
+
+@final
+class Chunk:
+    """The elements of one stretch of hash space, ``HALF >> (depth - 1)`` wide."""
+
+    def __init__(self, owner: Owner, start: i64, depth: i64) -> None:
+        self.owner = owner
+        self.items: dict[bytes, object] = {}
+        self.expires: dict[bytes, int] | None = None
+        # No element expires before this time.
+        self.next_expiry: i64 = NEVER
+        self.start: i64 = start
+        self.depth: i64 = depth
+
+    def last(self) -> bool:
+        """Whether it ends where hash space ends."""
+        return self.depth == 0 or self.start > HASH_MASK - (HALF >> (self.depth - 1))
+
+
+@final
+class Chunked:
+    """Elements (byte strings), each with a value."""
+
+    def __init__(self) -> None:
+        self.owner = Owner()
+        self.directory: list[Chunk] = [Chunk(self.owner, 0, 0)]
+        self.depth: i64 = 0
+        self.shift: i64 = HASH_BITS
+        self.count: i64 = 0
+        self.expires_count: i64 = 0
+        # No element expires before this time.
+        self.next_expiry: i64 = NEVER
+        # How many chunks are as deep as the directory.
+        self._deepest: i64 = 1
+
+    def find(self, key: bytes) -> Chunk:
+        """The chunk that holds, or would hold, the key."""
+        h: i64 = hash(key)
+        return self.directory[(h & HASH_MASK) >> self.shift]
+
+    def get(self, key: bytes) -> object | None:
+        """The value of a key, or None."""
+        return self.find(key).items.get(key)
+
+    def contains(self, key: bytes) -> bool:
+        """Whether the key is there."""
+        return key in self.find(key).items
+
+    def put(self, key: bytes, value: object) -> bool:
+        """Sets a key, leaving its expiry alone; says whether it is new."""
+        chunk = self.find(key)
+        if chunk.owner is not self.owner:
+            chunk = self._own(chunk)
+        items = chunk.items
+        before: i64 = len(items)
+        items[key] = value
+        after: i64 = len(items)
+        if after == before:
+            return False
+        self.count += 1
+        if after > CHUNK_LIMIT:
+            self._split(chunk)
+        return True
+
+    def add(self, key: bytes) -> bool:
+        """Puts a key without a value in; says whether it is new."""
+        chunk = self.find(key)
+        if key in chunk.items:
+            return False
+        return self.put(key, None)
+
+    def remove(self, key: bytes) -> bool:
+        """Takes a key out, and its expiry; says whether it was there."""
+        chunk = self.find(key)
+        if key not in chunk.items:
+            return False
+        if chunk.owner is not self.owner:
+            chunk = self._own(chunk)
+        del chunk.items[key]
+        self.count -= 1
+        expires = chunk.expires
+        if expires is not None and expires.pop(key, None) is not None:
+            self.expires_count -= 1
+        if chunk.depth and len(chunk.items) < _SPARSE:
+            self._merge(chunk)
+        return True
+
+    def copy(self) -> Chunked:
+        """A copy; the chunks are shared until either side changes them."""
+        twin = Chunked()
+        twin.directory = self.directory.copy()
+        twin.depth = self.depth
+        twin.shift = self.shift
+        twin.count = self.count
+        twin.expires_count = self.expires_count
+        twin.next_expiry = self.next_expiry
+        twin._deepest = self._deepest
+        self.owner = Owner()
+        return twin
+
+    # Chunks
+
+    def _own(self, chunk: Chunk) -> Chunk:
+        """A clone of a chunk that is shared, in its place."""
+        clone = Chunk(self.owner, chunk.start, chunk.depth)
+        clone.items = chunk.items.copy()
+        expires = chunk.expires
+        if expires is not None:
+            clone.expires = expires.copy()
+        clone.next_expiry = chunk.next_expiry
+        self._place(clone)
+        return clone
+
+    def _place(self, chunk: Chunk) -> None:
+        """Points the directory's slots of the chunk's stretch at it."""
+        slots: i64 = HALF >> (HASH_BITS - 1 - self.depth + chunk.depth)
+        first: i64 = chunk.start >> self.shift
+        directory = self.directory
+        for i in range(slots):
+            directory[first + i] = chunk
+
+    def _split(self, chunk: Chunk) -> None:
+        """Divides a full chunk in two, doubling the directory where it is not deep enough."""
+        if chunk.depth >= HASH_BITS - CURSOR_SHIFT:
+            # Only equal hashes get here; the dict copes.
+            return
+        if chunk.depth == self.depth:
+            doubled: list[Chunk] = []
+            for each in self.directory:
+                doubled.append(each)
+                doubled.append(each)
+            self.directory = doubled
+            self.depth += 1
+            self.shift -= 1
+            self._deepest = 0
+        depth: i64 = chunk.depth + 1
+        bit: i64 = HALF >> (depth - 1)
+        low = Chunk(self.owner, chunk.start, depth)
+        high = Chunk(self.owner, chunk.start | bit, depth)
+        low_items = low.items
+        high_items = high.items
+        for key, value in chunk.items.items():
+            h: i64 = hash(key)
+            if h & bit:
+                high_items[key] = value
+            else:
+                low_items[key] = value
+        expires = chunk.expires
+        if expires:
+            low.expires = {key: when for key, when in expires.items() if key in low_items}
+            high.expires = {key: when for key, when in expires.items() if key in high_items}
+            low.next_expiry = high.next_expiry = chunk.next_expiry
+        self._place(low)
+        self._place(high)
+        if depth == self.depth:
+            self._deepest += 2
+
+    def _merge(self, chunk: Chunk) -> None:
+        """Joins a sparse chunk that is owned with its neighbour, if that is sparse as well."""
+        bit: i64 = HALF >> (chunk.depth - 1)
+        buddy = self.directory[(chunk.start ^ bit) >> self.shift]
+        if buddy.depth != chunk.depth or len(chunk.items) + len(buddy.items) >= _SPARSE:
+            return
+        joined = Chunk(self.owner, chunk.start & ~bit, chunk.depth - 1)
+        joined.items.update(chunk.items)
+        joined.items.update(buddy.items)
+        if chunk.expires or buddy.expires:
+            expires: dict[bytes, int] = {}
+            expires.update(chunk.expires or {})
+            expires.update(buddy.expires or {})
+            joined.expires = expires
+            joined.next_expiry = min(chunk.next_expiry, buddy.next_expiry)
+        self._place(joined)
+        if chunk.depth != self.depth:
+            return
+        self._deepest -= 2
+        while self._deepest == 0 and self.depth:
+            self.directory = self.directory[::2]
+            self.depth -= 1
+            self.shift += 1
+            for each in self.directory:
+                if each.depth == self.depth:
+                    self._deepest += 1
+
+    def chunks(self) -> list[Chunk]:
+        """Every chunk once, in the order of hash space."""
+        found: list[Chunk] = []
+        directory = self.directory
+        size: i64 = len(directory)
+        i: i64 = 0
+        while i < size:
+            chunk = directory[i]
+            found.append(chunk)
+            i += HALF >> (HASH_BITS - 1 - self.depth + chunk.depth)
+        return found
+
+    def scan(self, cursor: i64, count: i64, found: list[bytes]) -> i64:
+        """Appends the keys of the next stretch of hash space, about ``count``; returns the next cursor, 0 at the end.
+
+        A key that stays during a full iteration is returned at least once, whatever else comes and goes.
+        """
+        position: i64 = cursor << CURSOR_SHIFT
+        wanted: i64 = len(found) + count
+        while len(found) < wanted:
+            chunk = self.directory[position >> self.shift]
+            position = scan_segment(chunk.items, chunk.depth, position, wanted - len(found), found)
+            if position == -1:
+                return 0
+        return position >> CURSOR_SHIFT
+
+    # Chance
+
+    def random_key(self) -> bytes:
+        """A random key; there must be one."""
+        while True:
+            items = self.directory[randrange(len(self.directory))].items
+            if items:
+                return list(items)[randrange(len(items))]
+
+    def random_keys(self, count: i64) -> list[bytes]:
+        """So many random keys, the same one maybe more than once; there must be one."""
+        if count < len(self.directory):
+            return [self.random_key() for _ in range(count)]
+        size: i64 = self.count
+        found = self._at_ranks(sorted([randrange(size) for _ in range(count)]))
+        random.shuffle(found)
+        return found
+
+    def sample(self, count: i64) -> list[bytes]:
+        """So many different random keys, at most as many as there are, in no particular order."""
+        if count * 3 > self.count or count >= len(self.directory):
+            return self._at_ranks(sorted(random.sample(range(self.count), count)))
+        found: dict[bytes, None] = {}
+        while len(found) < count:
+            found[self.random_key()] = None
+        return list(found)
+
+    def _at_ranks(self, ranks: list[int]) -> list[bytes]:
+        """The keys at rising places of the order in which ``chunks`` has them."""
+        found: list[bytes] = []
+        done: i64 = 0
+        size: i64 = len(ranks)
+        base: i64 = 0
+        for chunk in self.chunks():
+            end: i64 = base + len(chunk.items)
+            if done < size and ranks[done] < end:
+                keys = list(chunk.items)
+                while done < size and ranks[done] < end:
+                    found.append(keys[ranks[done] - base])
+                    done += 1
+            base = end
+        return found
+
+    # Expiry
+
+    def expiry(self, key: bytes) -> i64:
+        """When a key expires, NEVER where it does not."""
+        expires = self.find(key).expires
+        if not expires:
+            return NEVER
+        when = expires.get(key)
+        return NEVER if when is None else when
+
+    def set_expiry(self, key: bytes, when: i64) -> None:
+        """Gives a key that is there an expiry."""
+        chunk = self.find(key)
+        if chunk.owner is not self.owner:
+            chunk = self._own(chunk)
+        expires = chunk.expires
+        if expires is None:
+            expires = {}
+            chunk.expires = expires
+        before: i64 = len(expires)
+        expires[key] = when
+        if len(expires) != before:
+            self.expires_count += 1
+        if when < chunk.next_expiry:
+            chunk.next_expiry = when
+        if when < self.next_expiry:
+            self.next_expiry = when
+
+    def clear_expiry(self, key: bytes) -> bool:
+        """Takes the expiry from a key; says whether there was one."""
+        chunk = self.find(key)
+        if not chunk.expires or key not in chunk.expires:
+            return False
+        if chunk.owner is not self.owner:
+            chunk = self._own(chunk)
+        expires = chunk.expires
+        assert expires is not None
+        del expires[key]
+        self.expires_count -= 1
+        if not expires:
+            chunk.expires = None
+            chunk.next_expiry = NEVER
+        return True
+
+    def due(self, now: i64, limit: i64) -> list[bytes]:
+        """Up to about ``limit`` keys whose time is over, which the caller is then to remove."""
+        found: list[bytes] = []
+        if self.next_expiry >= now:
+            return found
+        lowest: i64 = NEVER
+        for chunk in self.chunks():
+            if chunk.next_expiry < now and len(found) < limit:
+                earliest: i64 = NEVER
+                expires = chunk.expires
+                if expires:
+                    for key, when in expires.items():
+                        at: i64 = when
+                        if at < now:
+                            found.append(key)
+                        elif at < earliest:
+                            earliest = at
+                if chunk.owner is not self.owner:
+                    chunk = self._own(chunk)
+                # It holds once what is due is gone.
+                chunk.next_expiry = earliest
+            if chunk.next_expiry < lowest:
+                lowest = chunk.next_expiry
+        self.next_expiry = lowest
+        return found
