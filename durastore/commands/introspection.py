@@ -129,8 +129,11 @@ def _write_info(reply: Reply, found: Command | None) -> None:
     for position in found.key_range():
         reply.integer(position)
     reply.simple_set([category.encode() for category in found.categories])
-    reply.bulks([tip.encode() for tip in found.spec.tips.split()])
-    reply.array(len(found.key_specs))
+    tips = found.spec.tips.split()
+    reply.set(len(tips))
+    for tip in tips:
+        reply.bulk(tip.encode())
+    reply.set(len(found.key_specs))
     for spec in found.key_specs:
         _write_key_spec(reply, spec)
     subcommands = list(found.subcommands.values()) if found.subcommands is not None else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from durastore.commands import (
+    bitmaps,
     clients,
     connection,
     counters,
@@ -29,6 +30,7 @@ _GROUPS: Final = (
     (counters, "string", "@string"),
     (lcs, "string", "@string"),
     (lists, "list", "@list"),
+    (bitmaps, "bitmap", "@bitmap"),
     (keys, "generic", "@keyspace"),
     (expiry, "generic", "@keyspace"),
     (objects, "generic", "@keyspace"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -58,9 +58,16 @@ class Command:
         self.calls = self.rejected = self.failed = self.usec = 0
 
 
-def _categories(flags: int, category: str) -> list[str]:
+# The order in which COMMAND INFO names the categories.
+_CATEGORIES: Final = (
+    "@keyspace @read @write @set @sortedset @list @hash @string @bitmap @hyperloglog @geo @stream @pubsub @admin @fast "
+    "@slow @blocking @dangerous @connection @transaction @scripting"
+).split()
+
+
+def _categories(flags: int, implied: str) -> list[str]:
     """The ACL categories, which follow from the flags and the group."""
-    found = [category] if category else []
+    found = implied.split()
     for flag, names in (
         (WRITE, ("@write",)),
         (READONLY, ("@read",)),
@@ -70,6 +77,6 @@ def _categories(flags: int, category: str) -> list[str]:
         (BLOCKING, ("@blocking",)),
     ):
         if flags & flag:
-            found.extend(name for name in names if name not in found)
+            found.extend(names)
     found.append("@fast" if flags & FAST else "@slow")
-    return found
+    return [name for name in _CATEGORIES if name in found]

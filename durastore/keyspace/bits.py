@@ -120,6 +120,36 @@ def find_bit(data: bytes | bytearray, bit: i64, start: i64, end: i64) -> i64:
     return -1
 
 
+def get_bit(data: bytes | bytearray, offset: i64) -> i64:
+    """One bit; zero behind the end of the string."""
+    byte: i64 = offset >> 3
+    if byte >= len(data):
+        return 0
+    value: i64 = data[byte]
+    return (value >> (7 - (offset & 7))) & 1
+
+
+def count_range(data: bytes | bytearray, first: i64, last: i64) -> i64:
+    """The number of set bits from bit ``first`` to bit ``last``, both within the string."""
+    start: i64 = first >> 3
+    end: i64 = last >> 3
+    before: int = data[start] >> (8 - (first & 7))
+    behind: int = data[end] & (0x7F >> (last & 7))
+    return count_ones(data, start, end + 1) - before.bit_count() - behind.bit_count()
+
+
+def find_in_range(data: bytes | bytearray, bit: i64, first: i64, last: i64) -> i64:
+    """The position of the first bit that is ``bit`` from bit ``first`` to bit ``last``, or -1."""
+    while first <= last and first & 7:
+        if get_bit(data, first) == bit:
+            return first
+        first += 1
+    if first > last:
+        return -1
+    found = find_bit(data, bit, first >> 3, (last >> 3) + 1)
+    return found if found <= last else -1
+
+
 def combine(operation: i64, sources: list[bytes | bytearray]) -> bytearray:
     """AND, OR or XOR of strings, the shorter ones continued by zeros; NOT of one string."""
     size: i64 = max([len(source) for source in sources])
