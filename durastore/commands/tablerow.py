@@ -59,10 +59,29 @@ class Command:
 
 
 # The order in which COMMAND INFO names the categories.
-_CATEGORIES: Final = (
-    "@keyspace @read @write @set @sortedset @list @hash @string @bitmap @hyperloglog @geo @stream @pubsub @admin @fast "
-    "@slow @blocking @dangerous @connection @transaction @scripting"
-).split()
+_CATEGORIES: Final = [
+    "@keyspace",
+    "@read",
+    "@write",
+    "@set",
+    "@sortedset",
+    "@list",
+    "@hash",
+    "@string",
+    "@bitmap",
+    "@hyperloglog",
+    "@geo",
+    "@stream",
+    "@pubsub",
+    "@admin",
+    "@fast",
+    "@slow",
+    "@blocking",
+    "@dangerous",
+    "@connection",
+    "@transaction",
+    "@scripting",
+]
 
 
 def _categories(flags: int, implied: str) -> list[str]:
