@@ -10,7 +10,7 @@ from durastore.keyspace.hashes import Hash
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set
 from durastore.keyspace.sorted_sets import SortedSet
-from durastore.keyspace.streams import Stream
+from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream
 from durastore.keyspace.values import RawString
 from durastore.protocol.numbers import format_double
 
@@ -56,9 +56,10 @@ def value_digest(digest: bytes, value: object, expires: bool) -> bytes:
     else:
         assert isinstance(value, Stream)
         digest = _mix(digest, (6).to_bytes(4, "big"))
-        for (milliseconds, sequence), words in value.entries.items():
-            digest = _mix(digest, b"%d.%d" % (milliseconds, sequence))
-            for word in words:
+        cursor = EntryCursor(value, ZERO, LAST, False)
+        while cursor.next():
+            digest = _mix(digest, b"%d.%d" % cursor.id)
+            for word in cursor.fields():
                 digest = _mix(digest, word)
     return _xor(digest, b"!!expire!!") if expires else digest
 

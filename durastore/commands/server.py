@@ -289,10 +289,7 @@ def _value_size(value: object, samples: int) -> int:
             + 24 * len(value.scores)
         )
     assert isinstance(value, Stream)
-    entries = list(value.entries.values())
-    words = [word for fields in entries[: samples or None] for word in fields]
-    count = len(words) * len(entries) // max(len(entries[: samples or None]), 1)
-    return sys.getsizeof(value.entries) + _words_size(words, 0, count) + 150 * len(entries)
+    return int(value.memory())
 
 
 @command(

@@ -17,7 +17,7 @@ from librt.strings import (
     write_i32_le,
     write_i64_le,
 )
-from mypy_extensions import i32, i64
+from mypy_extensions import i32, i64, u8
 
 HEADER: Final = 6
 # The size of a listpack without elements.
@@ -82,11 +82,13 @@ class ListpackWriter:
 
     def __init__(self) -> None:
         self._out = BytesWriter()
+        # The header, which ``finish`` fills in.
+        self._out.write(b"\0\0\0\0\0\0")
         self._count: i64 = 0
 
     def size(self) -> i64:
         """The size in bytes that the listpack has so far."""
-        return EMPTY + len(self._out)
+        return len(self._out) + 1
 
     def string(self, text: bytes) -> None:
         """Adds an element; an integer's canonical text is stored as the integer."""
@@ -147,8 +149,13 @@ class ListpackWriter:
 
     def join(self, other: ListpackWriter) -> None:
         """Adds all elements of another listpack."""
-        self._out.write(other._out.getvalue())
+        self._out.write(other._out.getvalue()[HEADER:])
         self._count += other._count
+
+    def raw(self, elements: bytes, count: i64) -> None:
+        """Adds so many elements in the form that they have in a listpack."""
+        self._out.write(elements)
+        self._count += count
 
     def _back_length(self, size: i64) -> None:
         out = self._out
@@ -174,15 +181,20 @@ class ListpackWriter:
             out.append(size & 127 | 128)
 
     def finish(self) -> bytes:
-        """The listpack."""
-        whole = BytesWriter()
-        write_i32_le(whole, i32(self.size()))
+        """The listpack; more may be added afterwards."""
+        out = self._out
+        size: i64 = len(out)
+        total: i64 = size + 1
         count: i64 = self._count if self._count < _COUNT_UNKNOWN else _COUNT_UNKNOWN
-        whole.append(count & 255)
-        whole.append(count >> 8)
-        whole.write(self._out.getvalue())
-        whole.append(_END)
-        return whole.getvalue()
+        for i in range(4):
+            out[i] = u8(total & 255)
+            total >>= 8
+        out[4] = u8(count & 255)
+        out[5] = u8(count >> 8)
+        out.append(_END)
+        whole = out.getvalue()
+        out.truncate(size)
+        return whole
 
 
 def _damaged(offset: i64, what: str) -> NoReturn:
@@ -264,8 +276,8 @@ def element_at(blob: bytes, pos: i64) -> bytes:
     return str(integer_at(blob, pos)).encode()
 
 
-def decode(blob: bytes, offset: i64) -> list[bytes]:
-    """The elements of a listpack, integers as their decimal text.
+def check(blob: bytes, offset: i64) -> i64:
+    """The number of elements of a listpack from a file or a peer.
 
     ``offset`` is where the blob stands in the file, for errors.  Raises DamagedListpack unless every part of the
     listpack agrees with every other: sizes, back lengths, count, end.
@@ -276,71 +288,61 @@ def decode(blob: bytes, offset: i64) -> list[bytes]:
     announced: i64 = i64(read_i32_le(blob, 0))
     if announced & 0xFFFFFFFF != size:
         _damaged(offset, "the size in its header is not its size")
-    count: i64 = i64(read_i16_le(blob, 4))
-    count &= 0xFFFF
+    announced = i64(read_i16_le(blob, 4))
+    announced &= 0xFFFF
     last: i64 = size - 1
     if blob[last] != _END:
         _damaged(offset, "no end mark")
-    items: list[bytes] = []
+    count: i64 = 0
     pos: i64 = HEADER
     while pos < last:
         start: i64 = pos
-        first: i64 = blob[pos]
-        length: i64
-        if first < 0x80:
-            items.append(str(first).encode())
-            pos += 1
-        elif first < 0xC0:
-            length = first & 0x3F
-            pos += 1
-            if pos + length > last:
-                _damaged(offset, "an element ends beyond it")
-            items.append(blob[pos : pos + length])
-            pos += length
-        elif first < 0xF0:
-            if pos + 2 > last:
-                _damaged(offset, "an element ends beyond it")
-            length = (first & 0x0F) << 8 | blob[pos + 1]
-            pos += 2
-            if first < 0xE0:
-                length = (first & 0x1F) << 8 | blob[pos - 1]
-                items.append(str(length - 8192 if length > 4095 else length).encode())
-            else:
-                if pos + length > last:
-                    _damaged(offset, "an element ends beyond it")
-                items.append(blob[pos : pos + length])
-                pos += length
-        elif first == 0xF0:
-            if pos + 5 > last:
-                _damaged(offset, "an element ends beyond it")
-            length = i64(read_i32_le(blob, pos + 1))
-            pos += 5
-            if length < 0 or pos + length > last:
-                _damaged(offset, "an element ends beyond it")
-            items.append(blob[pos : pos + length])
-            pos += length
-        elif first <= 0xF4:
-            width: i64 = 9 if first == 0xF4 else first - 0xF1 + 3
-            if pos + width > last:
-                _damaged(offset, "an element ends beyond it")
-            value: i64
-            if first == 0xF1:
-                value = i64(read_i16_le(blob, pos + 1))
-            elif first == 0xF2:
-                value = blob[pos + 1] | blob[pos + 2] << 8 | blob[pos + 3] << 16
-                if value > 0x7FFFFF:
-                    value -= 0x1000000
-            elif first == 0xF3:
-                value = i64(read_i32_le(blob, pos + 1))
-            else:
-                value = read_i64_le(blob, pos + 1)
-            items.append(str(value).encode())
-            pos += width
-        else:
-            _damaged(offset, f"unknown encoding 0x{first:02x}")
+        pos += _element_size(blob, pos, last, offset)
+        if pos > last:
+            _damaged(offset, "an element ends beyond it")
         pos = _skip_back_length(blob, pos, last, pos - start, offset)
-    if count != _COUNT_UNKNOWN and count != len(items):
-        _damaged(offset, f"{len(items)} elements where its header says {count}")
+        count += 1
+    if announced != _COUNT_UNKNOWN and announced != count:
+        _damaged(offset, f"{count} elements where its header says {announced}")
+    return count
+
+
+def _element_size(blob: bytes, pos: i64, last: i64, offset: i64) -> i64:
+    """The size of an element without its back length; ``last`` is where the listpack's end mark stands."""
+    first: i64 = blob[pos]
+    if first < 0x80:
+        return 1
+    if first < 0xC0:
+        return 1 + (first & 0x3F)
+    if first < 0xE0:
+        return 2
+    if first < 0xF0:
+        if pos + 2 > last:
+            _damaged(offset, "an element ends beyond it")
+        return 2 + ((first & 0x0F) << 8 | blob[pos + 1])
+    if first == 0xF0:
+        if pos + 5 > last:
+            _damaged(offset, "an element ends beyond it")
+        length: i64 = i64(read_i32_le(blob, pos + 1))
+        if length < 0:
+            _damaged(offset, "an element ends beyond it")
+        return 5 + length
+    if first == 0xF4:
+        return 9
+    if first > 0xF4:
+        _damaged(offset, f"unknown encoding 0x{first:02x}")
+    return first - 0xF1 + 3
+
+
+def decode(blob: bytes, offset: i64) -> list[bytes]:
+    """The elements of a listpack, integers as their decimal text; raises DamagedListpack as ``check`` does."""
+    check(blob, offset)
+    items: list[bytes] = []
+    pos: i64 = HEADER
+    last: i64 = len(blob) - 1
+    while pos < last:
+        items.append(element_at(blob, pos))
+        pos = next_element(blob, pos)
     return items
 
 

@@ -1,78 +1,431 @@
-"""The stream value type.  Stream ids are ``(milliseconds, sequence)``, times Unix milliseconds."""
+"""The stream value type.
+
+A stream is a sorted row of nodes (``stream_nodes``) in a directory of chunks (``chunks``).  The last node is open
+while entries are added: ``_tail`` holds it in a form that grows cheaply, and ``_flush`` brings the directory up to
+date before anybody reads.  Times are Unix milliseconds.
+"""
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
+from mypy_extensions import i64
+
+from durastore.keyspace.chunks import ID_MAX, Directory, Owner, StreamID, id_at
+from durastore.keyspace.consumer_groups import StreamGroup
+from durastore.keyspace.limits import Limits
+from durastore.keyspace.stream_nodes import NODE_BYTES, NodeReader, NodeWriter, valid_entries
 from durastore.keyspace.values import Value
 
-StreamID = tuple[int, int]
+ZERO: Final = (0, 0)
+LAST: Final = (ID_MAX, ID_MAX)
 
 
-@final
-class PendingEntry:
-    """One entry of a consumer group's pending list (NACK in Redis's source)."""
-
-    def __init__(self, consumer: bytes, delivery_time: int, delivery_count: int) -> None:
-        self.consumer = consumer
-        self.delivery_time = delivery_time
-        self.delivery_count = delivery_count
-
-
-@final
-class StreamConsumer:
-    """A consumer of a group.  ``active_time`` is -1 if it never fetched anything."""
-
-    def __init__(self, seen_time: int, active_time: int) -> None:
-        self.seen_time = seen_time
-        self.active_time = active_time
-
-
-@final
-class StreamGroup:
-    """A consumer group.  ``entries_read`` is -1 where it is not known."""
-
-    def __init__(self, last_id: StreamID, entries_read: int) -> None:
-        self.last_id = last_id
-        self.entries_read = entries_read
-        self.pending: dict[StreamID, PendingEntry] = {}
-        self.consumers: dict[bytes, StreamConsumer] = {}
-
-    def copy(self) -> StreamGroup:
-        """A deep copy."""
-        twin = StreamGroup(self.last_id, self.entries_read)
-        for entry_id, pending in self.pending.items():
-            twin.pending[entry_id] = PendingEntry(pending.consumer, pending.delivery_time, pending.delivery_count)
-        for name, consumer in self.consumers.items():
-            twin.consumers[name] = StreamConsumer(consumer.seen_time, consumer.active_time)
-        return twin
+def precedes(left: StreamID, right: StreamID) -> bool:
+    """Whether an id is smaller than another."""
+    return left[0] < right[0] or (left[0] == right[0] and left[1] < right[1])
 
 
 @final
 class Stream(Value):
-    """A stream.  ``entries`` maps ids, in rising order, to a flat list of field, value, field, value ..."""
+    """A stream.
+
+    ``added`` counts all entries that there ever were; ``first_id`` is that of the first entry, or 0-0.  The greatest
+    id that was ever deleted by itself (not by trimming) is ``max_deleted_id``.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.entries: dict[StreamID, list[bytes]] = {}
-        self.last_id: StreamID = (0, 0)
-        self.max_deleted_id: StreamID = (0, 0)
-        self.entries_added = 0
+        self.owner = Owner()
+        self.nodes = Directory(self.owner)
+        self.length: i64 = 0
+        self.added = 0
+        self.last_id: StreamID = ZERO
+        self.first_id: StreamID = ZERO
+        self.max_deleted_id: StreamID = ZERO
         self.groups: dict[bytes, StreamGroup] = {}
+        self._tail: NodeWriter | None = None
+        # Whether the directory has all that the tail has; and whether it has an earlier state of the same node.
+        self._flushed = True
+        self._tail_listed = False
+        # The id of the last entry that is not deleted, as long as it is known.
+        self._top: StreamID = ZERO
+        self._top_known = True
 
     def type_name(self) -> bytes:
         return b"stream"
 
+    def size(self) -> int:
+        return int(self.length)
+
     def copy(self) -> Value:
+        self._flush()
         twin = Stream()
-        for entry_id, fields in self.entries.items():
-            twin.entries[entry_id] = fields.copy()
+        twin.nodes = self.nodes.copy(twin.owner)
+        twin.length = self.length
+        twin.added = self.added
         twin.last_id = self.last_id
+        twin.first_id = self.first_id
         twin.max_deleted_id = self.max_deleted_id
-        twin.entries_added = self.entries_added
-        for name, group in self.groups.items():
-            twin.groups[name] = group.copy()
+        twin.groups = self.groups.copy()
+        twin._top = self._top
+        twin._top_known = self._top_known
+        # What was this stream's own is now shared.
+        self.owner = Owner()
+        self.nodes.owner = self.owner
         return twin
 
-    def size(self) -> int:
-        return len(self.entries)
+    def directory(self) -> Directory:
+        """The nodes, all entries among them."""
+        self._flush()
+        return self.nodes
+
+    def add_node(self, node: bytes) -> bool:
+        """Adds a node that was loaded; False where it does not begin behind the one before."""
+        before = self.nodes.last()
+        if before is not None:
+            reader = NodeReader(before)
+            reader.rewind()
+            if reader.backward() and not precedes(reader.id, id_at(node, 0)):
+                return False
+        entries = valid_entries(node)
+        if entries:
+            self.nodes.append(node)
+            self.length += entries
+        return True
+
+    def loaded(self) -> bool:
+        """To be called when all nodes and ``last_id`` are there; False where that is below an entry."""
+        self._find_first()
+        self._top_known = False
+        return not precedes(self.last_id, self.top())
+
+    def append(self, entry_id: StreamID, words: list[bytes], at: i64, limits: Limits) -> None:
+        """Adds an entry, whose id is greater than ``last_id``; names and values are the words from ``at`` on."""
+        tail = self._tail
+        if tail is None:
+            tail = self._open(entry_id, words, at, limits)
+        elif self._full(tail.size(), tail.valid + tail.deleted, words, at, limits):
+            self._flush()
+            tail = self._begin(entry_id, words, at)
+        tail.add(entry_id, words, at)
+        self._flushed = False
+        if self.length == 0:
+            self.first_id = entry_id
+        self.length += 1
+        self.added += 1
+        self.last_id = entry_id
+        self._top = entry_id
+        self._top_known = True
+
+    def _full(self, size: i64, entries: i64, words: list[bytes], at: i64, limits: Limits) -> bool:
+        """Whether another entry must go into a new node."""
+        most: i64 = limits.stream_node_entries
+        if 0 < most <= entries:
+            return True
+        end: i64 = len(words)
+        while at < end:
+            size += len(words[at])
+            at += 1
+        most = limits.stream_node_bytes
+        if most <= 0 or most > NODE_BYTES:
+            most = NODE_BYTES
+        return size >= most
+
+    def _begin(self, entry_id: StreamID, words: list[bytes], at: i64) -> NodeWriter:
+        """A new last node."""
+        names: list[bytes] = []
+        end: i64 = len(words)
+        while at < end:
+            names.append(words[at])
+            at += 2
+        tail = NodeWriter(entry_id, names)
+        tail.begin()
+        self._tail = tail
+        self._tail_listed = False
+        return tail
+
+    def _open(self, entry_id: StreamID, words: list[bytes], at: i64, limits: Limits) -> NodeWriter:
+        """The last node, opened again, or a new one."""
+        node = self.nodes.last()
+        if node is None:
+            return self._begin(entry_id, words, at)
+        reader = NodeReader(node)
+        if self._full(reader.size(), reader.valid + reader.deleted, words, at, limits):
+            return self._begin(entry_id, words, at)
+        tail = NodeWriter(reader.master, reader.names())
+        tail.resume(reader)
+        self._tail = tail
+        self._tail_listed = True
+        return tail
+
+    def _flush(self) -> None:
+        """Brings the directory up to date."""
+        if self._flushed:
+            return
+        tail = self._tail
+        assert tail is not None
+        node = tail.finish()
+        if self._tail_listed:
+            self.nodes.replace(node, node)
+        else:
+            self.nodes.append(node)
+            self._tail_listed = True
+        self._flushed = True
+
+    def _release(self, node: bytes) -> None:
+        """Forgets the open node if it is this one, which is to be changed in the directory."""
+        tail = self._tail
+        if tail is not None and id_at(node, 0) == tail.master:
+            self._tail = None
+
+    def top(self) -> StreamID:
+        """The id of the last entry; 0-0 where there is none."""
+        if not self._top_known:
+            cursor = EntryCursor(self, ZERO, LAST, True)
+            self._top = cursor.id if cursor.next() else ZERO
+            self._top_known = True
+        return self._top
+
+    def contains(self, entry_id: StreamID) -> bool:
+        """Whether there is an entry of this id."""
+        if self.length == 0 or precedes(entry_id, self.first_id) or precedes(self.last_id, entry_id):
+            return False
+        return EntryCursor(self, entry_id, entry_id, False).next()
+
+    def delete(self, entry_id: StreamID) -> bool:
+        """Deletes an entry; says whether it was there."""
+        if self.length == 0 or precedes(entry_id, self.first_id) or precedes(self.last_id, entry_id):
+            return False
+        nodes = self.directory()
+        node = nodes.floor(entry_id)
+        if node is None:
+            return False
+        reader = NodeReader(node)
+        while True:
+            if not reader.forward() or precedes(entry_id, reader.id):
+                return False
+            if reader.id == entry_id:
+                break
+        if reader.deleted_entry:
+            return False
+        self._release(node)
+        if reader.valid == 1:
+            nodes.remove(node)
+        else:
+            nodes.replace(node, reader.without([int(reader.at)]))
+        self.length -= 1
+        if precedes(self.max_deleted_id, entry_id):
+            self.max_deleted_id = entry_id
+        if entry_id == self.first_id:
+            self._find_first()
+        if entry_id == self._top:
+            self._top_known = False
+        return True
+
+    def _find_first(self) -> None:
+        cursor = EntryCursor(self, ZERO, LAST, False)
+        self.first_id = cursor.id if cursor.next() else ZERO
+
+    def trim_length(self, most: int, approximate: bool, limit: i64) -> i64:
+        """Deletes the first entries until ``most`` are left; returns how many it deleted.
+
+        With ``approximate`` only whole nodes go, and with ``limit`` (0: none) no more entries than that.
+        """
+        if self.length <= most:
+            return 0
+        self._flush()
+        deleted: i64 = 0
+        while self.length > most:
+            node = self.nodes.first()
+            if node is None:
+                break
+            entries: i64 = valid_entries(node)
+            if limit and deleted + entries > limit:
+                break
+            if self.length - entries >= most:
+                self._release(node)
+                self.nodes.remove(node)
+            elif approximate:
+                break
+            else:
+                entries = self._trim_node(node, self.length - i64(most), LAST)
+            self.length -= entries
+            deleted += entries
+        return self._trimmed(deleted)
+
+    def trim_before(self, least: StreamID, approximate: bool, limit: i64) -> i64:
+        """Deletes the entries with smaller ids; as ``trim_length``."""
+        if self.length == 0 or not precedes(self.first_id, least):
+            return 0
+        self._flush()
+        deleted: i64 = 0
+        while self.length:
+            node = self.nodes.first()
+            if node is None:
+                break
+            entries: i64 = valid_entries(node)
+            if limit and deleted + entries > limit:
+                break
+            reader = NodeReader(node)
+            reader.rewind()
+            if reader.backward() and precedes(reader.id, least):
+                self._release(node)
+                self.nodes.remove(node)
+                self.length -= entries
+                deleted += entries
+                continue
+            if not approximate:
+                entries = self._trim_node(node, self.length, least)
+                self.length -= entries
+                deleted += entries
+            break
+        return self._trimmed(deleted)
+
+    def _trim_node(self, node: bytes, most: i64, least: StreamID) -> i64:
+        """Deletes up to ``most`` entries at the beginning of a node, whose ids are smaller than ``least``."""
+        reader = NodeReader(node)
+        positions: list[int] = []
+        while len(positions) < most and reader.forward() and precedes(reader.id, least):
+            if not reader.deleted_entry:
+                positions.append(int(reader.at))
+        self._release(node)
+        if len(positions) == reader.valid:
+            self.nodes.remove(node)
+        elif positions:
+            self.nodes.replace(node, reader.without(positions))
+        return len(positions)
+
+    def _trimmed(self, deleted: i64) -> i64:
+        if deleted:
+            self._find_first()
+            if self.length == 0:
+                self._top_known = False
+        return deleted
+
+    def group(self, name: bytes) -> StreamGroup | None:
+        """A consumer group, to be changed: no copy of the stream shares it."""
+        group = self.groups.get(name)
+        if group is not None and group.owner is not self.owner:
+            group = group.copy(self.owner)
+            self.groups[name] = group
+        return group
+
+    def create_group(self, name: bytes, last_id: StreamID, entries_read: int) -> StreamGroup:
+        """A new consumer group."""
+        group = StreamGroup(self.owner, last_id, entries_read)
+        self.groups[name] = group
+        return group
+
+    def deleted_behind(self, start: StreamID) -> bool:
+        """Whether an entry with this id or a greater one was deleted by itself, as far as is known."""
+        return self.length != 0 and self.max_deleted_id != ZERO and not precedes(self.max_deleted_id, start)
+
+    def entries_read_at(self, entry_id: StreamID) -> int:
+        """How many entries were added up to an id, itself among them; -1 where that cannot be known."""
+        if not self.added:
+            return 0
+        if self.length == 0 and not precedes(self.last_id, entry_id):
+            return self.added
+        if entry_id != ZERO and precedes(entry_id, self.max_deleted_id):
+            return -1
+        if entry_id == self.last_id:
+            return self.added
+        if precedes(self.last_id, entry_id):
+            return -1
+        if self.max_deleted_id == ZERO or precedes(self.max_deleted_id, self.first_id):
+            if precedes(entry_id, self.first_id):
+                return self.added - int(self.length)
+            if entry_id == self.first_id:
+                return self.added - int(self.length) + 1
+        return -1
+
+    def lag(self, group: StreamGroup) -> int:
+        """How many entries a group has still to read; -1 where that cannot be known."""
+        if not self.added:
+            return 0
+        if group.entries_read != -1 and not self.deleted_behind(group.last_id):
+            return self.added - group.entries_read
+        read = self.entries_read_at(group.last_id)
+        return -1 if read == -1 else self.added - read
+
+    def advance(self, group: StreamGroup, entry_id: StreamID) -> None:
+        """The group, to be changed, has read up to an entry beyond its last one."""
+        if (
+            group.entries_read != -1
+            and not precedes(group.last_id, self.first_id)
+            and not self.deleted_behind(group.last_id)
+        ):
+            group.entries_read += 1
+        elif self.added:
+            group.entries_read = self.entries_read_at(entry_id)
+        group.last_id = entry_id
+
+
+@final
+class EntryCursor:
+    """Goes through the entries of a stream from ``start`` to ``end``, both included; ``reverse``: from end to start.
+
+    The stream does not change meanwhile.
+    """
+
+    def __init__(self, stream: Stream, start: StreamID, end: StreamID, reverse: bool) -> None:
+        self._nodes = stream.directory()
+        self._start = start
+        self._end = end
+        self._reverse = reverse
+        self._reader: NodeReader | None = None
+        self.id: StreamID = ZERO
+        node: bytes | None
+        if reverse:
+            node = self._nodes.floor(end)
+        elif stream.length and precedes(start, stream.first_id):
+            node = self._nodes.first()
+        else:
+            node = self._nodes.floor(start)
+            if node is None:
+                node = self._nodes.first()
+        self._go(node)
+
+    def _go(self, node: bytes | None) -> None:
+        if node is None:
+            self._reader = None
+        else:
+            self._reader = NodeReader(node)
+            if self._reverse:
+                self._reader.rewind()
+
+    def next(self) -> bool:
+        """Goes to the next entry, whose id is ``id``."""
+        start = self._start
+        end = self._end
+        reader = self._reader
+        while reader is not None:
+            if self._reverse:
+                while reader.backward():
+                    if reader.deleted_entry or precedes(end, reader.id):
+                        continue
+                    if precedes(reader.id, start):
+                        self._reader = None
+                        return False
+                    self.id = reader.id
+                    return True
+                self._go(self._nodes.before(reader.node))
+            else:
+                while reader.forward():
+                    if reader.deleted_entry or precedes(reader.id, start):
+                        continue
+                    if precedes(end, reader.id):
+                        self._reader = None
+                        return False
+                    self.id = reader.id
+                    return True
+                self._go(self._nodes.after(reader.node))
+            reader = self._reader
+        return False
+
+    def fields(self) -> list[bytes]:
+        """Name, value, name, value ... of the entry."""
+        reader = self._reader
+        assert reader is not None
+        return reader.fields()

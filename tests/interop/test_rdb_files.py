@@ -15,7 +15,7 @@ from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set
 from durastore.keyspace.sorted_sets import SortedSet
-from durastore.keyspace.streams import PendingEntry, Stream, StreamConsumer, StreamGroup
+from durastore.keyspace.streams import Stream
 from durastore.persistence.rdb import RdbReader, RdbWriter, dump_value, load_dump
 from durastore.persistence.rdb.cursor import Cursor
 from durastore.persistence.rdb.primitives import write_count, write_string
@@ -58,24 +58,22 @@ def test_fixtures_have_every_value_type() -> None:
 def every_value() -> dict[bytes, object]:
     """Values of all types, small and large, with the awkward ones among them."""
     stream = Stream()
+    node_limits = Limits()
     for i in range(250):
         names = (b"field", b"number") if i % 50 else (b"other",)
-        stream.entries[(1000 + i // 7, i)] = [part for name in names for part in (name, b"%d" % (i * 1000))]
+        words = [part for name in names for part in (name, b"%d" % (i * 1000))]
+        stream.append((1000 + i // 7, i), words, 0, node_limits)
     stream.last_id = (2000, 5)
     stream.max_deleted_id = (1500, 2)
-    stream.entries_added = 300
-    group = StreamGroup((1005, 35), -1)
-    group.consumers = {
-        b"alice": StreamConsumer(1600000000000, 1600000000001),
-        b"bob": StreamConsumer(1600000000002, -1),
-    }
-    group.pending = {
-        (1000, 0): PendingEntry(b"alice", 1600000000003, 2),
-        (1001, 7): PendingEntry(b"alice", 1600000000004, 1),
-    }
-    stream.groups = {b"group": group, b"new": StreamGroup((0, 0), 0)}
+    stream.added = 300
+    group = stream.create_group(b"group", (1005, 35), -1)
+    alice = group.create_consumer(b"alice", 1600000000000, 1600000000001)
+    group.create_consumer(b"bob", 1600000000002)
+    group.assign((1000, 0), alice, 1600000000003, 2)
+    group.assign((1001, 7), alice, 1600000000004, 1)
+    stream.create_group(b"new", (0, 0), 0)
     never_used = Stream()
-    never_used.groups[b"g"] = StreamGroup((0, 0), 0)
+    never_used.create_group(b"g", (0, 0), 0)
     numbers = [
         0,
         63,

@@ -8,11 +8,12 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from durastore.keyspace.consumer_groups import PendingCursor, PendingEntry, StreamGroup
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set
 from durastore.keyspace.sorted_sets import SortedSet
-from durastore.keyspace.streams import Stream
+from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream
 from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import RdbReader
 from support.resp import Connection
@@ -41,19 +42,23 @@ def describe_value(value: object) -> tuple[str, Any]:
 
 
 def describe_stream(stream: Stream) -> Entry:
+    cursor = EntryCursor(stream, ZERO, LAST, False)
+    entries = []
+    while cursor.next():
+        entries.append([_id(cursor.id), [text(field) for field in cursor.fields()]])
     return {
-        "entries": [[_id(i), [text(field) for field in fields]] for i, fields in stream.entries.items()],
+        "entries": entries,
         "last_id": _id(stream.last_id),
         "max_deleted_id": _id(stream.max_deleted_id),
-        "entries_added": stream.entries_added,
+        "entries_added": stream.added,
         "groups": [
             {
                 "name": text(name),
                 "last_id": _id(group.last_id),
                 "entries_read": group.entries_read,
                 "pending": [
-                    [_id(i), text(entry.consumer), entry.delivery_time, entry.delivery_count]
-                    for i, entry in sorted(group.pending.items())
+                    [_id(entry.id), text(entry.consumer), entry.delivery_time, entry.delivery_count]
+                    for entry in pending_entries(group)
                 ],
                 "consumers": [
                     [text(consumer), times.seen_time, times.active_time]
@@ -63,6 +68,15 @@ def describe_stream(stream: Stream) -> Entry:
             for name, group in sorted(stream.groups.items())
         ],
     }
+
+
+def pending_entries(group: StreamGroup) -> list[PendingEntry]:
+    """All pending entries of a group."""
+    found = []
+    cursor = PendingCursor(group, None, ZERO)
+    while (entry := cursor.next()) is not None:
+        found.append(entry)
+    return found
 
 
 def _id(stream_id: tuple[int, int]) -> str:

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durastore.keyspace.hashes import Hash
+from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set
 from durastore.keyspace.sorted_sets import SortedSet
-from durastore.keyspace.streams import PendingEntry, Stream, StreamConsumer, StreamGroup
+from durastore.keyspace.streams import Stream
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import RdbError, RdbReader, RdbWriter, dump_value, load_dump
 
@@ -33,12 +34,10 @@ def load(data: bytes, size_hint: int | None = None) -> int:
 
 def small_file(version: int, compress: bool = True) -> bytes:
     stream = Stream()
-    stream.entries = {(5, 1): [b"f", b"v"], (5, 2): [b"g", b"v"]}
-    stream.last_id = (5, 2)
-    stream.entries_added = 2
-    stream.groups[b"g"] = StreamGroup((5, 1), 1)
-    stream.groups[b"g"].consumers[b"c"] = StreamConsumer(1, 2)
-    stream.groups[b"g"].pending[(5, 1)] = PendingEntry(b"c", 3, 1)
+    stream.append((5, 1), [b"f", b"v"], 0, Limits())
+    stream.append((5, 2), [b"g", b"v"], 0, Limits())
+    group = stream.create_group(b"g", (5, 1), 1)
+    group.assign((5, 1), group.create_consumer(b"c", 1, 2), 3, 1)
     writer = RdbWriter(compress, True, version)
     writer.begin([(b"redis-bits", b"64")])
     writer.select(0, 8, 1)

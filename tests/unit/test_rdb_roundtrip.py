@@ -14,7 +14,7 @@ from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set
 from durastore.keyspace.sorted_sets import SortedSet
-from durastore.keyspace.streams import PendingEntry, Stream, StreamConsumer, StreamGroup
+from durastore.keyspace.streams import Stream
 from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import RdbError, RdbReader, RdbWriter, dump_value, load_dump
 from support.rdb import describe_value
@@ -22,7 +22,8 @@ from support.rdb import describe_value
 times = st.integers(0, 2**62)
 numbers = st.integers(-(2**63), 2**63 - 1).map(lambda n: b"%d" % n) | st.integers(-200, 200).map(lambda n: b"%d" % n)
 texts = numbers | st.binary(max_size=80) | st.builds(lambda a, n: a * n, st.binary(max_size=9), st.integers(0, 600))
-stream_ids = st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+parts = st.integers(0, 2**64 - 1) | st.integers(0, 300)
+stream_ids = st.tuples(parts, parts).filter(any)
 
 
 @st.composite
@@ -35,21 +36,25 @@ def hashes(draw: st.DrawFn) -> Hash:
 @st.composite
 def streams(draw: st.DrawFn) -> Stream:
     stream = Stream()
+    node_limits = Limits()
+    node_limits.stream_node_bytes = draw(st.sampled_from([0, 50]))
+    node_limits.stream_node_entries = draw(st.sampled_from([0, 3]))
     names = draw(st.lists(texts, min_size=1, max_size=3))
     for entry_id in sorted(draw(st.sets(stream_ids, max_size=15))):
         own = names if draw(st.booleans()) else draw(st.lists(texts, min_size=1, max_size=3))
-        stream.entries[entry_id] = [part for name in own for part in (name, draw(texts))]
-        stream.last_id = entry_id
+        stream.append(entry_id, [part for name in own for part in (name, draw(texts))], 0, node_limits)
     stream.max_deleted_id = draw(stream_ids)
-    stream.entries_added = draw(st.integers(0, 2**64 - 1))
+    stream.added = draw(st.integers(0, 2**64 - 1))
     for name in draw(st.sets(texts, max_size=2)):
-        group = stream.groups[name] = StreamGroup(draw(stream_ids), draw(st.integers(-1, 2**40)))
-        for consumer in draw(st.sets(texts, max_size=2)):
-            group.consumers[consumer] = StreamConsumer(draw(times), draw(st.integers(-1, 2**40)))
-        if group.consumers:
+        group = stream.create_group(name, draw(stream_ids), draw(st.integers(-1, 2**40)))
+        consumers = [
+            group.create_consumer(consumer, draw(times), draw(st.integers(-1, 2**40)))
+            for consumer in draw(st.sets(texts, max_size=2))
+        ]
+        if consumers:
             for entry_id in draw(st.sets(stream_ids, max_size=4)):
-                owner = draw(st.sampled_from(sorted(group.consumers)))
-                group.pending[entry_id] = PendingEntry(owner, draw(times), draw(st.integers(0, 2**40)))
+                owner = draw(st.sampled_from(consumers))
+                group.assign(entry_id, owner, draw(times), draw(st.integers(0, 2**40)))
     return stream
 
 
@@ -72,8 +77,6 @@ def limits(draw: st.DrawFn) -> Limits:
         chosen.hash_entries = chosen.set_entries = chosen.set_intset = chosen.zset_entries = 4
         chosen.hash_value = chosen.set_value = chosen.zset_value = 10
         chosen.list_size = draw(st.sampled_from([-9, -1, 0, 1, 7]))
-        chosen.stream_node_bytes = draw(st.sampled_from([0, 50]))
-        chosen.stream_node_entries = draw(st.sampled_from([0, 3]))
     return chosen
 
 

@@ -102,7 +102,7 @@ def save_value(out: BytesWriter, kind: i64, value: object, limits: Limits, compr
     elif isinstance(value, List):
         _save_list(out, value, limits, compress)
     elif isinstance(value, Stream):
-        save_stream(out, value, limits, compress)
+        save_stream(out, value, compress)
     else:
         _not_a_value(value)
 
