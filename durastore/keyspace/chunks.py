@@ -22,6 +22,10 @@ ID_SIZE: Final = 16
 ID_MAX: Final = 0xFFFFFFFFFFFFFFFF
 BLOCK_LIMIT: Final = 512
 
+_SAMPLES: Final = 16
+# A bytes object's head, the reference to it, and what the allocator rounds up.
+_CHUNK_OVERHEAD: Final = 50
+
 
 # Up to here an ``int`` is native in compiled code.
 _SMALL: Final = 0x3FFFFFFFFFFFFFFF
@@ -219,3 +223,21 @@ def _slot(chunks: list[bytes], ms: i64, seq: i64) -> i64:
         else:
             high = middle
     return low
+
+
+def directory_size(directory: Directory) -> i64:
+    """The bytes that a directory and its chunks take, estimated from a few chunks."""
+    chunk = directory.first()
+    if chunk is None:
+        return 0
+    looked: i64 = 0
+    size: i64 = 0
+    while chunk is not None and looked < _SAMPLES:
+        size += len(chunk)
+        looked += 1
+        chunk = directory.after(chunk)
+    chunk = directory.last()
+    if chunk is not None and looked < directory.count:
+        size += len(chunk)
+        looked += 1
+    return (size // looked + _CHUNK_OVERHEAD) * directory.count

@@ -10,7 +10,6 @@ from mypy_extensions import i64
 from durastore.keyspace.chunks import ID_SIZE, Owner, StreamID, id_at, id_bytes, write_id
 from durastore.keyspace.pending import PENDING_SIZE, RowCursor, Rows
 
-
 # Where the parts of a group's row stand (see ``PENDING_SIZE``), and what stands for a consumer not known yet.
 _TIME: Final = ID_SIZE
 _COUNT: Final = ID_SIZE + 8

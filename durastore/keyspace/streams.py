@@ -11,7 +11,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.chunks import ID_MAX, Directory, Owner, StreamID, id_at
+from durastore.keyspace.chunks import ID_MAX, Directory, Owner, StreamID, directory_size, id_at
 from durastore.keyspace.consumer_groups import StreamGroup
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.stream_nodes import NODE_BYTES, NodeReader, NodeWriter, valid_entries
@@ -19,6 +19,10 @@ from durastore.keyspace.values import Value
 
 ZERO: Final = (0, 0)
 LAST: Final = (ID_MAX, ID_MAX)
+# What the objects of an empty stream, group and consumer take, in bytes.
+_STREAM_SIZE: Final = 1200
+_GROUP_SIZE: Final = 600
+_CONSUMER_SIZE: Final = 500
 
 
 def precedes(left: StreamID, right: StreamID) -> bool:
@@ -57,6 +61,16 @@ class Stream(Value):
 
     def size(self) -> int:
         return int(self.length)
+
+    def memory(self) -> i64:
+        """The bytes that the stream takes, estimated from its first and last nodes and pending rows."""
+        nodes = self.directory()
+        size: i64 = _STREAM_SIZE + directory_size(nodes)
+        for group in self.groups.values():
+            size += _GROUP_SIZE + directory_size(group.pending.directory)
+            for name, consumer in group.consumers.items():
+                size += _CONSUMER_SIZE + len(name) + directory_size(consumer.pending.directory)
+        return size
 
     def copy(self) -> Value:
         self._flush()
