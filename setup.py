@@ -1,4 +1,6 @@
-"""Compiles the hot modules with mypyc; without a C compiler the package installs and runs as plain Python.
+"""Compiles the hot modules with mypyc, and with Cython the one that needs instructions which Python cannot express.
+
+Without a C compiler the package installs and runs as plain Python.
 
 ``DURASTORE_INTERPRETED=1`` at installation leaves the compilation out.
 """
@@ -35,12 +37,16 @@ def extensions() -> list[object]:
         print("durastore: no C compiler or no Python headers; the interpreted build is installed")
         return []
     try:
+        from Cython.Build import cythonize
         from mypyc.build import mypycify
     except ImportError:
-        print("durastore: mypyc is not there; the interpreted build is installed")
+        print("durastore: mypyc or Cython is not there; the interpreted build is installed")
         return []
-    files = sorted(str(path) for pattern in HOT for path in Path().glob(pattern) if path.name != "__init__.py")
+    twins = [path.with_suffix(".py") for path in Path("durastore").rglob("*.pyx")]
+    hot = {path for pattern in HOT for path in Path().glob(pattern) if path.name != "__init__.py"}
+    files = sorted(str(path) for path in hot.difference(twins))
     modules = mypycify(["--strict", *files], opt_level="3", debug_level="0", group_name="durastore")
+    modules += cythonize("durastore/**/*.pyx", build_dir="build/cython", quiet=True)
     for module in modules:
         module.optional = True
     return list(modules)

@@ -38,6 +38,8 @@ class Command:
         self.key_specs: list[KeySpec] = derive_keys(self.arguments, words, spec.keys)
         if not all(key_spec.plain() for key_spec in self.key_specs):
             self.flags |= MOVABLE_KEYS
+        # Where keys surely stand, for those who want to look at them beforehand; 0: nowhere.
+        self.first_key, self.last_key, self.key_step = [i64(number) for number in legacy_range(self.key_specs)]
         self.categories = _categories(spec.flags, category)
         self.subcommands: dict[bytes, Command] | None = None
         self.calls: i64 = 0

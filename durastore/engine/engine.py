@@ -22,6 +22,7 @@ from durastore.commands.spec import (
 )
 from durastore.commands.table import build_table
 from durastore.commands.tablerow import Command
+from durastore.engine.batch import Batch
 from durastore.engine.blocking import Blocking
 from durastore.engine.journal import Journal
 
@@ -53,6 +54,8 @@ class Engine(Dispatcher):
         self.ready = self.instance.keyspace.ready
         # What the last ``run`` waits for, where it returned BLOCKED.
         self.wait: Blocked | None = None
+        # One for all sessions: they run one at a time.
+        self.batch = Batch()
         self.commands: dict[bytes, Command] = build_table()
         # The same commands, also by their names in capitals, which is how most clients send them.
         self._by_name: dict[bytes, Command] = dict(self.commands)

@@ -13,8 +13,8 @@ from mypy_extensions import i64
 
 from durastore.commands.client import Client
 from durastore.commands.spec import ADMIN, PROTECTED
-from durastore.commands.tablerow import Command
 from durastore.commands.transactions import leave_transaction
+from durastore.engine.batch import BATCH, WORDS, Batch, Request
 from durastore.engine.blocking import Blockable
 from durastore.engine.engine import AS_SENT, BLOCKED, UNCHANGED, Engine
 from durastore.protocol.parser import ERROR, REQUEST, RequestParser
@@ -38,6 +38,8 @@ class Session(Blockable):
         self.output_full = False
         # The request in ``parser.argv`` waits: for keys where ``waiting`` is set, else for the end of CLIENT PAUSE.
         self.held = False
+        # A request was held, so that those behind it went back to the parser.
+        self._rewound = False
         # The deadline of the wait that the request which now runs again comes from, or -1.
         self._deadline: i64 = -1
         # Over client-query-buffer-limit, or a protocol error: for the log.
@@ -57,18 +59,25 @@ class Session(Blockable):
         """Goes on after a pause, after output was taken or after a wait; not while the request waits for keys."""
         self.output_full = False
         if self.held:
-            self._release()
-            self._execute(self.parser.argv)
+            self._run_held()
         if not self.held:
             self._serve()
 
     def run_again(self, deadline: i64) -> None:
         """See Blockable."""
-        self._release()
         self._deadline = deadline
-        self._execute(self.parser.argv)
+        self._run_held()
         self._deadline = -1
         self._flush_run()
+
+    def _run_held(self) -> None:
+        """Runs the request that was held."""
+        self._release()
+        request = Request()
+        request.argv = self.parser.argv
+        request.command = self.engine.find(request.argv)
+        request.end = self.parser.pos
+        self._execute(request)
 
     def give_up(self, error: bytes) -> None:
         """See Blockable."""
@@ -102,29 +111,76 @@ class Session(Blockable):
         return self.client.reply.take()
 
     def _serve(self) -> None:
-        parser = self.parser
         client = self.client
-        out = client.reply.out
+        batch = self.engine.batch
+        if batch.running:
+            batch = Batch()
         while not client.closing:
-            if len(out) > OUTPUT_PAUSE and not client.replaying:
-                self.output_full = True
+            outcome = self._parse_ahead(batch)
+            batch.prefetch_keys(client.db)
+            whole = self._run(batch)
+            if self.held or self.output_full:
                 break
-            outcome = parser.next()
-            if outcome != REQUEST:
+            if whole and outcome != REQUEST:
                 if outcome == ERROR:
                     self._protocol_error()
                 break
-            self._execute(parser.argv)
-            if self.held:
-                break
         self._flush_run()
 
-    def _execute(self, argv: list[bytes]) -> None:
+    def _parse_ahead(self, batch: Batch) -> i64:
+        """Fills the batch; returns REQUEST where it became full, otherwise why it did not."""
+        parser = self.parser
+        engine = self.engine
+        # What AUTH permits must not be refused before it has run.
+        limit: i64 = BATCH if self.client.authenticated else 1
+        count: i64 = 0
+        words: i64 = 0
+        outcome: i64 = REQUEST
+        while count < limit and words < WORDS:
+            outcome = parser.next()
+            if outcome != REQUEST:
+                break
+            request = batch.requests[count]
+            request.argv = parser.argv
+            request.command = engine.find(parser.argv)
+            request.start = parser.start
+            request.end = parser.pos
+            words += len(request.argv)
+            count += 1
+        batch.count = count
+        batch.words = words
+        return outcome
+
+    def _run(self, batch: Batch) -> bool:
+        """Runs the batch; False where it has to stop, and has given the rest back to the parser."""
+        client = self.client
+        out = client.reply.out
+        whole = True
+        batch.running = True
+        self._rewound = False
+        i: i64 = 0
+        while i < batch.count:
+            request = batch.requests[i]
+            i += 1
+            self._execute(request)
+            if len(out) > OUTPUT_PAUSE and not client.replaying:
+                self.output_full = True
+            if self.output_full or self._rewound or client.closing:
+                if not self._rewound:
+                    self.parser.rewind(request.argv, request.end)
+                whole = False
+                break
+            request.argv = batch.nothing
+        batch.running = False
+        return whole
+
+    def _execute(self, request: Request) -> None:
         engine = self.engine
         client = self.client
+        argv = request.argv
+        command = request.command
         engine.commands_processed += 1
         client.commands += 1
-        command = engine.find(argv)
         if (
             command is None
             or (engine.guarded and not client.replaying)
@@ -133,12 +189,12 @@ class Session(Blockable):
             or client.reply_off
             or client.reply_skip != 0
         ):
-            self._execute_guarded(command, argv)
+            self._execute_guarded(request)
             return
         size: i64 = len(argv)
         arity: i64 = command.arity
         if (arity > 0 and size != arity) or size < -arity or command.flags & (PROTECTED | ADMIN):
-            self._execute_guarded(command, argv)
+            self._execute_guarded(request)
             return
         client.last_command = command.spec.name
         index: i64 = client.db.index
@@ -146,20 +202,22 @@ class Session(Blockable):
         if outcome == UNCHANGED:
             return
         if outcome == AS_SENT:
-            self._journal(argv, index)
+            self._journal(request, index)
         else:
             self._flush_run()
             engine.journal_effects(argv, index)
             if outcome == BLOCKED:
-                self._block()
+                self._block(request)
         if engine.ready:
             self._flush_run()
             engine.blocking.serve()
 
-    def _execute_guarded(self, command: Command | None, argv: list[bytes]) -> None:
+    def _execute_guarded(self, request: Request) -> None:
         """The careful path: something about the request, the connection or the server is out of the ordinary."""
         engine = self.engine
         client = self.client
+        argv = request.argv
+        command = request.command
         before: i64 = len(client.reply.out)
         skipping: i64 = client.reply_skip
         client.reply_skip = 0
@@ -179,7 +237,7 @@ class Session(Blockable):
             assert command is not None
             if engine.holds(command, client):
                 client.reply_skip = skipping
-                self._hold()
+                self._hold(request)
                 return
             if not client.in_multi or not engine.queue(client, command, argv):
                 client.last_command = command.spec.name
@@ -193,7 +251,7 @@ class Session(Blockable):
                     engine.journal_effects(argv, index)
                 if outcome == BLOCKED:
                     client.reply_skip = skipping
-                    self._block()
+                    self._block(request)
                     return
                 self.parser.authenticated = client.authenticated
         self._keep_silent(before, skipping)
@@ -206,8 +264,10 @@ class Session(Blockable):
             # CLIENT REPLY OFF and SKIP are silent themselves, and CLIENT REPLY ON is not.
             self.client.reply.out.truncate(before)
 
-    def _hold(self) -> None:
-        """From now on the request in ``parser.argv`` waits."""
+    def _hold(self, request: Request) -> None:
+        """From now on the request waits, in ``parser.argv``."""
+        self.parser.rewind(request.argv, request.end)
+        self._rewound = True
         self.held = True
         self.client.blocked = True
 
@@ -215,31 +275,29 @@ class Session(Blockable):
         self.held = False
         self.client.blocked = False
 
-    def _block(self) -> None:
+    def _block(self, request: Request) -> None:
         """The request waits for keys, as the engine was told."""
         wait = self.engine.wait
         assert wait is not None
         self.engine.wait = None
-        self._hold()
+        self._hold(request)
         self.engine.blocking.block(self, wait, wait.deadline if self._deadline == -1 else self._deadline)
 
-    def _journal(self, argv: list[bytes], db: i64) -> None:
+    def _journal(self, request: Request, db: i64) -> None:
         """Journals a request as it was sent: as part of a run of the input where it stands there."""
         journal = self.engine.journal
         if not journal.enabled:
             return
-        start: i64 = self.parser.start
+        start: i64 = request.start
         if start == -1:
             self._flush_run()
-            journal.add(argv, db)
+            journal.add(request.argv, db)
             return
-        if self._run_start != -1 and start == self._run_end and db == self._run_db:
-            self._run_end = self.parser.pos
-            return
-        self._flush_run()
-        self._run_start = start
-        self._run_end = self.parser.pos
-        self._run_db = db
+        if self._run_start == -1 or start != self._run_end or db != self._run_db:
+            self._flush_run()
+            self._run_start = start
+            self._run_db = db
+        self._run_end = request.end
 
     def _flush_run(self) -> None:
         if self._run_start != -1:

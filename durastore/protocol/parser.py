@@ -92,6 +92,19 @@ class RequestParser:
         self.pos = 0
         self.start = -1
 
+    def rewind(self, argv: list[bytes], end: i64) -> None:
+        """Goes back to where the request ``argv``, which ends at ``end`` of ``buf``, was the last one given out."""
+        self.argv = argv
+        self.pos = end
+        self.start = -1
+        self.missing = 0
+        self.bulk_length = -1
+        self.error = b""
+        self._argument_bytes = 0
+        self._pieces = []
+        self.pieces_missing = 0
+        self._joined = False
+
     def buffered(self) -> int:
         """How many bytes of requests that are not complete are kept."""
         total: i64 = len(self.buf) - self.pos + self._argument_bytes

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from durastore.engine.session import OUTPUT_PAUSE
 from durastore.protocol.parser import encode_request as request
 from support.engines import engine, run, session
 
 SELECT_0 = request([b"SELECT", b"0"])
+PIECES = [
+    request([b"SET", b"a", b"1"]), request([b"INCR", b"a"]), b"get a\r\n", request([b"APPEND", b"a", b"x" * 300]),
+    b"multi\r\n", b"exec\r\n", b"select 3\r\n", b"select 0\r\n", b"nosuch\r\n",
+    request([b"MSET", b"a", b"1", b"b", b"2"]), request([b"SET", b"b", b"y" * 2000]), b"client reply skip\r\n",
+    request([b"PEXPIRE", b"a", b"1000"]), b"del a\r\n",
+    b"ping\r\n", b"quit\r\n", b"\r\n", request([b"GETDEL", b"b"]),
+]  # fmt: skip
 
 
 def test_a_run_of_writes_is_journalled_as_it_was_sent() -> None:
@@ -119,6 +129,53 @@ def test_a_pause_holds_writes_back_and_keeps_their_order() -> None:
     one.begin_wake(6000)
     client.resume()
     assert client.take_output() == b"+OK\r\n$1\r\n1\r\n"
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=100), st.lists(st.integers(1, 4000), max_size=5))
+def test_a_pipeline_gives_what_its_requests_give_one_by_one(requests: list[bytes], cuts: list[int]) -> None:
+    together, apart = engine(), engine()
+    one, other = session(together), session(apart)
+    rest = b"".join(requests)
+    replies = b""
+    for cut in [*cuts, len(rest)]:
+        one.feed(rest[:cut])
+        rest = rest[cut:]
+        replies += one.take_output()
+    wanted = b""
+    for each in requests:
+        if not other.client.closing:
+            other.feed(each)
+            wanted += other.take_output()
+    assert replies == wanted
+    assert together.journal.take() == apart.journal.take()
+
+
+def test_what_stands_behind_a_held_request_waits_with_it() -> None:
+    one = engine()
+    client = session(one)
+    one.paused_until = 2_000_000
+    one.paused_writes_only = True
+    one.update_guard()
+    big = b"x" * 100_000
+    pipeline = b"get a\r\n" + request([b"SET", b"a", b"1"]) + b"get a\r\n"
+    pipeline += request([b"SET", b"a", big]) + b"strlen a\r\n"
+    client.feed(pipeline[:60_000])
+    assert client.take_output() == b"$-1\r\n"
+    client.feed(pipeline[60_000:])
+    one.begin_wake(2_000_001)
+    client.resume()
+    assert client.take_output() == b"+OK\r\n$1\r\n1\r\n+OK\r\n:100000\r\n"
+
+
+def test_what_stands_behind_an_end_is_not_run() -> None:
+    one = engine()
+    client = session(one)
+    assert run(client, b"set a 1", b"quit", b"set a 2") == b"+OK\r\n+OK\r\n"
+    other = session(one, 2)
+    other.feed(b"get a\r\n*1\r\n$x\r\n")
+    assert other.take_output() == b"$1\r\n1\r\n-ERR Protocol error: invalid bulk length\r\n"
+    assert client.client.closing
+    assert other.client.closing
 
 
 def test_client_reply_skip_silences_one_command() -> None:

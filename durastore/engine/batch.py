@@ -1,0 +1,71 @@
+"""Requests that are parsed ahead of their execution, so that memory can fetch their keys side by side."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from mypy_extensions import i64
+
+from durastore.commands.tablerow import Command
+from durastore.keyspace.database import Database
+from durastore.keyspace.prefetch import prefetch
+
+# How many requests are parsed ahead at most, and about how many words they may have.
+BATCH: Final = 32
+WORDS: Final = 128
+# How many keys are fetched side by side at most.
+KEYS: Final = 64
+# A database of fewer keys lies in the processor's caches anyhow.
+LARGE: Final = 8192
+
+
+@final
+class Request:
+    """A request, its command (None: unknown), and where it stands in the input (``start`` -1: nowhere as a whole)."""
+
+    def __init__(self) -> None:
+        self.argv: list[bytes] = []
+        self.command: Command | None = None
+        self.start: i64 = -1
+        self.end: i64 = 0
+
+
+@final
+class Batch:
+    """Requests in the order in which they came; the first ``count`` of ``requests`` are in use."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = [Request() for _ in range(BATCH)]
+        self.count: i64 = 0
+        self.words: i64 = 0
+        self.nothing: list[bytes] = []
+        # Whether its requests are being run.
+        self.running = False
+
+    def prefetch_keys(self, db: Database) -> None:
+        """Has the keys of the requests fetched; a request that selects another database first just gains nothing."""
+        table = db.table
+        if table.count < LARGE or self.words <= 3:
+            return
+        tables: list[dict[bytes, object]] = []
+        keys: list[bytes] = []
+        i: i64 = 0
+        while i < self.count and len(keys) < KEYS:
+            request = self.requests[i]
+            i += 1
+            command = request.command
+            if command is None or command.first_key == 0:
+                continue
+            argv = request.argv
+            size: i64 = len(argv)
+            last: i64 = command.last_key
+            if last < 0:
+                last += size
+            position: i64 = command.first_key
+            while position <= last and position < size and len(keys) < KEYS:
+                key = argv[position]
+                tables.append(table.find(key).items)
+                keys.append(key)
+                position += command.key_step
+        if len(keys) > 1:
+            prefetch(tables, keys)
