@@ -14,6 +14,8 @@ from durastore.protocol.numbers import NotANumber, parse_int
 
 UNKNOWN: Final = "unknown"
 _COUNT_OF_KEYS: Final = "numkeys"
+# No key, but where flags are declared it has a specification, by which a cluster finds its slot.
+_CHANNEL: Final = "shardchannel"
 # A key of a request: its position and how it is used, by the names of the flags.
 Key = tuple[int, list[str]]
 
@@ -94,7 +96,8 @@ class KeySpec:
 class _Finder:
     """Walks an argument tree and collects the specifications."""
 
-    def __init__(self, words: int) -> None:
+    def __init__(self, words: int, channels: bool) -> None:
+        self.channels = channels
         self.specs: list[KeySpec] = []
         # The least number of words so far, and whether it is the only one possible.
         self.position = words
@@ -116,7 +119,7 @@ class _Finder:
     def _argument(self, argument: Argument, behind: list[Argument]) -> None:
         certain = self.certain
         token = argument.token if argument.kind != "pure-token" else ""
-        if argument.spec_mark >= 0 or argument.kind == "key":
+        if argument.spec_mark >= 0 or argument.kind == "key" or (self.channels and argument.name == _CHANNEL):
             self._key(argument, behind, token)
         elif argument.kind == "oneof":
             start = self.position
@@ -139,18 +142,19 @@ class _Finder:
 
     def _key(self, argument: Argument, behind: list[Argument], token: str, step: int = 0) -> None:
         if 0 <= argument.spec_mark < len(self.specs):
+            # One more key of a specification that has begun.
             argument.key_spec = argument.spec_mark
+            self.specs[argument.spec_mark].last += 1
             return
-        argument.key_spec = len(self.specs)
+        if argument.name != _CHANNEL:
+            argument.key_spec = len(self.specs)
         many = argument.multiple or step > 1
         spec = KeySpec(self.position, 0, max(step, 1))
         if many:
             spec.last = -1
             if all(other.fixed() for other in behind):
                 spec.last -= sum(other.least() for other in behind)
-        if argument.spec_mark >= 0:
-            spec.unknown = True
-        elif self.count_at >= 0 and many and not token:
+        if self.count_at >= 0 and many and not token:
             spec = KeySpec(self.count_at, 0, 1)
             spec.counted = True
         elif token and (argument.optional or not self.certain or many):
@@ -167,7 +171,7 @@ def derive_keys(arguments: list[Argument], words: int, flags: str) -> list[KeySp
 
     ``words`` is how many words the command's name has.
     """
-    finder = _Finder(words)
+    finder = _Finder(words, bool(flags))
     finder.sequence(arguments)
     groups = flags.split(";") if flags else [""]
     for i, spec in enumerate(finder.specs):
