@@ -7,22 +7,23 @@ from typing import Final
 from durastore.commands.client import Client
 from durastore.commands.connection import integer_or, valid_name
 from durastore.commands.errors import SYNTAX, CommandError
-from durastore.commands.spec import (
-    ADMIN,
-    DANGEROUS,
-    LOADING,
-    NOSCRIPT,
-    STALE,
-    UNPAUSED,
-    command,
-)
+from durastore.commands.spec import ADMIN, LOADING, NOSCRIPT, STALE, UNPAUSED, command
 
 _COMMON: Final = NOSCRIPT | LOADING | STALE
 _BAD_NAME: Final = b"ERR Client names cannot contain spaces, newlines or special characters."
 _NO_SUCH: Final = b"ERR No such client"
 
 
-@command("client", "", 0, summary="A container for client connection commands.", since="2.4.0", arity=-2)
+@command(
+    "client",
+    "",
+    0,
+    summary="A container for client connection commands.",
+    since="2.4.0",
+    complexity="Depends on subcommand.",
+    arity=-2,
+    categories="",
+)
 def client_(client: Client, argv: list[bytes]) -> None:
     """CLIENT, whose subcommands do the work."""
 
@@ -39,7 +40,14 @@ def client_getname(client: Client, argv: list[bytes]) -> None:
     client.reply.bulk_or_null(client.name or None)
 
 
-@command("client|setname", "connection-name", _COMMON, summary="Sets the connection name.", since="2.6.9")
+@command(
+    "client|setname",
+    "connection-name",
+    _COMMON,
+    summary="Sets the connection name.",
+    since="2.6.9",
+    tips="request_policy:all_nodes response_policy:all_succeeded",
+)
 def client_setname(client: Client, argv: list[bytes]) -> None:
     """CLIENT SETNAME."""
     if not valid_name(argv[2]):
@@ -50,11 +58,11 @@ def client_setname(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "client|setinfo",
-    "<LIB-NAME libname | LIB-VER libver>",
+    "<attr: LIB-NAME libname | LIB-VER libver>",
     _COMMON,
     summary="Sets information specific to the client or connection.",
     since="7.2.0",
-    arity=4,
+    tips="request_policy:all_nodes response_policy:all_succeeded",
 )
 def client_setinfo(client: Client, argv: list[bytes]) -> None:
     """CLIENT SETINFO."""
@@ -154,12 +162,20 @@ def _type_argument(word: bytes) -> bytes:
 
 @command(
     "client|list",
-    "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
-    ADMIN | _COMMON | DANGEROUS,
+    "[TYPE <client-type@5.0.0: NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id@6.2.0 [client-id ...]]",
+    ADMIN | NOSCRIPT | LOADING | STALE,
     summary="Lists open connections.",
     since="2.4.0",
     complexity="O(N) where N is the number of client connections",
     tips="nondeterministic_output",
+    history=(
+        ("2.8.12", "Added unique client `id` field."),
+        ("5.0.0", "Added optional `TYPE` filter."),
+        ("6.0.0", "Added `user` field."),
+        ("6.2.0", "Added `argv-mem`, `tot-mem`, `laddr` and `redir` fields and the optional `ID` filter."),
+        ("7.0.0", "Added `resp`, `multi-mem`, `rbs` and `rbp` fields."),
+        ("7.0.3", "Added `ssub` field."),
+    ),
 )
 def client_list(client: Client, argv: list[bytes]) -> None:
     """CLIENT LIST."""
@@ -235,12 +251,20 @@ def _kill_filter(argv: list[bytes]) -> _Filter:
 
 @command(
     "client|kill",
-    "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | "
-    "[ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage]>>",
-    ADMIN | _COMMON | DANGEROUS,
+    "<filter: old-format=ip:port!2.8.12 | <new-format: [ID client-id@2.8.12] | [TYPE "
+    "<client-type@2.8.12: NORMAL | MASTER@3.2.0 | SLAVE | REPLICA@5.0.0 | PUBSUB>] | [USER username] | "
+    "[ADDR addr=ip:port] | [LADDR laddr=ip:port@6.2.0] | [SKIPME <skipme: YES | NO>]> ...>",
+    ADMIN | NOSCRIPT | LOADING | STALE,
     summary="Terminates open connections.",
     since="2.4.0",
     complexity="O(N) where N is the number of client connections",
+    history=(
+        ("2.8.12", "Added new filter format."),
+        ("2.8.12", "`ID` option."),
+        ("3.2.0", "Added `master` type in for `TYPE` option."),
+        ("5.0.0", "Replaced `slave` `TYPE` with `replica`. `slave` still supported for backward compatibility."),
+        ("6.2.0", "`LADDR` option."),
+    ),
     arity=-3,
 )
 def client_kill(client: Client, argv: list[bytes]) -> None:
@@ -272,8 +296,8 @@ def _on_off(word: bytes) -> bool:
 
 @command(
     "client|no-evict",
-    "<ON | OFF>",
-    ADMIN | _COMMON | DANGEROUS,
+    "<enabled: ON | OFF>",
+    ADMIN | NOSCRIPT | LOADING | STALE,
     summary="Sets the client eviction mode of the connection.",
     since="7.0.0",
 )
@@ -285,7 +309,7 @@ def client_no_evict(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "client|no-touch",
-    "<ON | OFF>",
+    "<enabled: ON | OFF>",
     _COMMON,
     summary="Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
     since="7.2.0",
@@ -298,7 +322,7 @@ def client_no_touch(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "client|reply",
-    "<ON | OFF | SKIP>",
+    "<action: ON | OFF | SKIP>",
     _COMMON,
     summary="Instructs the server whether to reply to commands.",
     since="3.2.0",
@@ -321,8 +345,8 @@ def client_reply(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "client|pause",
-    "timeout [WRITE | ALL]",
-    ADMIN | _COMMON | DANGEROUS | UNPAUSED,
+    "timeout [mode@6.2.0: WRITE | ALL]",
+    ADMIN | NOSCRIPT | LOADING | STALE | UNPAUSED,
     summary="Suspends commands processing.",
     since="3.0.0",
     history=(("6.2.0", "`CLIENT PAUSE WRITE` mode added along with the `mode` option."),),
@@ -365,7 +389,7 @@ def client_unblock(client: Client, argv: list[bytes]) -> None:
 @command(
     "client|unpause",
     "",
-    ADMIN | _COMMON | DANGEROUS | UNPAUSED,
+    ADMIN | NOSCRIPT | LOADING | STALE | UNPAUSED,
     summary="Resumes processing commands from paused clients.",
     since="6.2.0",
     complexity="O(N) Where N is the number of paused clients",

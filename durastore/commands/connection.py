@@ -55,7 +55,7 @@ def _authenticate(client: Client, user: bytes, password: bytes) -> None:
 
 @command(
     "auth",
-    "[username] password",
+    "[username@6.0.0] password",
     NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY,
     summary="Authenticates the connection.",
     since="1.0.0",
@@ -85,11 +85,10 @@ def valid_name(name: bytes) -> bool:
 
 @command(
     "hello",
-    "[protover [AUTH username password] [SETNAME clientname]]",
+    "[arguments: protover [AUTH username password] [SETNAME clientname]]",
     NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY,
     summary="Handshakes with the Redis server.",
     since="6.0.0",
-    arity=-1,
     history=(
         (
             "6.2.0",

@@ -30,7 +30,7 @@ def _flush_mode(argv: list[bytes]) -> None:
 
 @command(
     "flushdb",
-    "[ASYNC | SYNC]",
+    "[flush-type: ASYNC@4.0.0 | SYNC@6.2.0]",
     WRITE | DANGEROUS,
     summary="Remove all keys from the current database.",
     since="1.0.0",
@@ -50,7 +50,7 @@ def flushdb(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "flushall",
-    "[ASYNC | SYNC]",
+    "[flush-type: ASYNC@4.0.0 | SYNC@6.2.0]",
     WRITE | DANGEROUS,
     summary="Removes all keys from all databases.",
     since="1.0.0",

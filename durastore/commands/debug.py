@@ -14,7 +14,16 @@ from durastore.commands.spec import ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE, 
 _FLAGS: Final = ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED
 
 
-@command("debug", "", _FLAGS, summary="A container for debugging commands.", since="1.0.0", arity=-2)
+@command(
+    "debug",
+    "",
+    _FLAGS,
+    summary="A container for debugging commands.",
+    since="1.0.0",
+    complexity="Depends on subcommand.",
+    arity=-2,
+    internal=True,
+)
 def debug(client: Client, argv: list[bytes]) -> None:
     """DEBUG: one command, as in Redis, whose first argument chooses."""
     name = argv[1].upper()

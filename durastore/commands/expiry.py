@@ -63,7 +63,7 @@ _OPTIONS_HISTORY: Final = (("7.0.0", "Added options: `NX`, `XX`, `GT` and `LT`."
 
 @command(
     "expire",
-    "key seconds [NX | XX | GT | LT]",
+    "key seconds [condition@7.0.0: NX | XX | GT | LT]",
     WRITE | FAST,
     summary="Sets the expiration time of a key in seconds.",
     since="1.0.0",
@@ -77,7 +77,7 @@ def expire(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "pexpire",
-    "key milliseconds [NX | XX | GT | LT]",
+    "key milliseconds [condition@7.0.0: NX | XX | GT | LT]",
     WRITE | FAST,
     summary="Sets the expiration time of a key in milliseconds.",
     since="2.6.0",
@@ -91,7 +91,7 @@ def pexpire(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "expireat",
-    "key unix-time-seconds [NX | XX | GT | LT]",
+    "key unix-time-seconds [condition@7.0.0: NX | XX | GT | LT]",
     WRITE | FAST,
     summary="Sets the expiration time of a key to a Unix timestamp.",
     since="1.2.0",
@@ -105,7 +105,7 @@ def expireat(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "pexpireat",
-    "key unix-time-milliseconds [NX | XX | GT | LT]",
+    "key unix-time-milliseconds [condition@7.0.0: NX | XX | GT | LT]",
     WRITE | FAST,
     summary="Sets the expiration time of a key to a Unix milliseconds timestamp.",
     since="2.6.0",

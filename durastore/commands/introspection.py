@@ -136,9 +136,11 @@ def _write_info(reply: Reply, found: Command | None) -> None:
     reply.set(len(found.key_specs))
     for spec in found.key_specs:
         _write_key_spec(reply, spec)
-    subcommands = list(found.subcommands.values()) if found.subcommands is not None else []
-    reply.array(len(subcommands))
-    for sub in subcommands:
+    if found.subcommands is None:
+        reply.set(0)
+        return
+    reply.array(len(found.subcommands))
+    for sub in found.subcommands.values():
         _write_info(reply, sub)
 
 
@@ -196,20 +198,29 @@ def _pair(reply: Reply, name: bytes, value: str) -> None:
 def _write_arguments(reply: Reply, arguments: list[Argument]) -> None:
     reply.array(len(arguments))
     for argument in arguments:
-        flags = [b"optional"] if argument.optional else []
+        flags: list[bytes] = []
+        if argument.optional:
+            flags.append(b"optional")
         if argument.multiple:
             flags.append(b"multiple")
+        if argument.multiple_token:
+            flags.append(b"multiple_token")
         simple = argument.kind not in ("oneof", "block")
-        reply.map(2 + simple + (argument.key_spec >= 0) + bool(argument.token) + bool(flags) + (not simple))
+        fields = 3 + (argument.key_spec >= 0) + (argument.token is not None) + bool(flags)
+        reply.map(fields + bool(argument.since) + bool(argument.deprecated_since))
         _pair(reply, b"name", argument.name)
         _pair(reply, b"type", argument.kind)
         if simple:
-            _pair(reply, b"display_text", argument.name)
+            _pair(reply, b"display_text", argument.shown)
         if argument.key_spec >= 0:
             reply.bulk(b"key_spec_index")
             reply.integer(argument.key_spec)
-        if argument.token:
+        if argument.token is not None:
             _pair(reply, b"token", argument.token)
+        if argument.since:
+            _pair(reply, b"since", argument.since)
+        if argument.deprecated_since:
+            _pair(reply, b"deprecated_since", argument.deprecated_since)
         if flags:
             reply.bulk(b"flags")
             reply.simple_set(flags)
@@ -221,15 +232,23 @@ def _write_arguments(reply: Reply, arguments: list[Argument]) -> None:
 def _write_docs(reply: Reply, found: Command) -> None:
     spec = found.spec
     deprecated = spec.deprecated
+    doc_flags: list[bytes] = []
+    if deprecated:
+        doc_flags.append(b"deprecated")
+    if spec.internal:
+        doc_flags.append(b"syscmd")
     subcommands = list(found.subcommands.values()) if found.subcommands is not None else []
-    reply.map(4 + (3 if deprecated else 0) + bool(spec.history) + bool(found.arguments) + bool(subcommands))
+    fields = 3 + bool(spec.complexity) + bool(doc_flags) + (2 if deprecated else 0)
+    reply.map(fields + bool(spec.history) + bool(found.arguments) + bool(subcommands))
     _pair(reply, b"summary", spec.summary)
     _pair(reply, b"since", spec.since)
     _pair(reply, b"group", found.group)
-    _pair(reply, b"complexity", spec.complexity)
-    if deprecated:
+    if spec.complexity:
+        _pair(reply, b"complexity", spec.complexity)
+    if doc_flags:
         reply.bulk(b"doc_flags")
-        reply.simple_set([b"deprecated"])
+        reply.simple_set(doc_flags)
+    if deprecated:
         _pair(reply, b"deprecated_since", deprecated[0])
         _pair(reply, b"replaced_by", deprecated[1])
     if spec.history:
@@ -271,7 +290,7 @@ def command_docs(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "command|list",
-    "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
+    "[FILTERBY <filterby: MODULE module-name | ACLCAT category | PATTERN pattern>]",
     LOADING | STALE,
     summary="Returns a list of command names.",
     since="7.0.0",

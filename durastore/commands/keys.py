@@ -142,7 +142,6 @@ def _rename(client: Client, argv: list[bytes], only_new: bool) -> bool:
     summary="Renames a key and overwrites the destination.",
     since="1.0.0",
     keys="RW access delete;OW update",
-    history=(("3.2.0", "The command no longer returns an error when source and destination names are the same."),),
 )
 def rename(client: Client, argv: list[bytes]) -> None:
     """RENAME."""
@@ -262,7 +261,7 @@ def keys(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "scan",
-    "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+    "cursor [MATCH pattern] [COUNT count] [TYPE type@6.0.0]",
     READONLY,
     summary="Iterates over the key names in the database.",
     since="2.8.0",
@@ -295,7 +294,7 @@ def scan(client: Client, argv: list[bytes]) -> None:
     READONLY,
     summary="Returns a random key name from the database.",
     since="1.0.0",
-    tips="request_policy:all_shards nondeterministic_output",
+    tips="request_policy:all_shards response_policy:special nondeterministic_output",
 )
 def randomkey(client: Client, argv: list[bytes]) -> None:
     """RANDOMKEY."""

@@ -118,7 +118,7 @@ class _Finder:
 
     def _argument(self, argument: Argument, behind: list[Argument]) -> None:
         certain = self.certain
-        token = argument.token if argument.kind != "pure-token" else ""
+        token = argument.token or "" if argument.kind != "pure-token" else ""
         if argument.spec_mark >= 0 or argument.kind == "key" or (self.channels and argument.name == _CHANNEL):
             self._key(argument, behind, token)
         elif argument.kind == "oneof":

@@ -16,7 +16,7 @@ from durastore.keyspace.values import RawString
 
 @command(
     "lcs",
-    "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
+    "key1#0 key2#0 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
     READONLY,
     summary="Finds the longest common substring.",
     since="7.0.0",

@@ -10,7 +10,16 @@ from durastore.commands.spec import DANGEROUS, DENYOOM, LOADING, READONLY, STALE
 from durastore.protocol.numbers import INT64_MAX
 
 
-@command("object", "", 0, summary="A container for object introspection commands.", since="2.2.3", arity=-2)
+@command(
+    "object",
+    "",
+    0,
+    summary="A container for object introspection commands.",
+    since="2.2.3",
+    complexity="Depends on subcommand.",
+    arity=-2,
+    categories="",
+)
 def object_(client: Client, argv: list[bytes]) -> None:
     """OBJECT, whose subcommands do the work."""
 
@@ -133,7 +142,7 @@ def dump(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "restore",
-    "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+    "key ttl serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds@5.0.0] [FREQ frequency@5.0.0]",
     WRITE | DENYOOM | DANGEROUS,
     summary="Creates a key from the serialized representation of a value.",
     since="2.6.0",

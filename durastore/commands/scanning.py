@@ -13,13 +13,21 @@ from durastore.keyspace.positions import CURSOR_MAX
 from durastore.protocol.reply import Reply
 
 _DEFAULT_COUNT: Final = 10
+_CURSOR_LIMIT: Final = 0xFFFFFFFFFFFFFFFF
 
 
 def cursor_argument(text: bytes) -> i64:
-    """A cursor; a number that no SCAN ever returned starts at the end, as any stale cursor may."""
-    if not text.isdigit() or len(text) > 20 or int(text) > 0xFFFFFFFFFFFFFFFF:
+    """A cursor, read as C's strtoul does; a number that no SCAN ever returned is at the end, as stale ones may be."""
+    text = text.partition(b"\0")[0]
+    negative = text.startswith(b"-")
+    digits = text[1:] if text.startswith((b"-", b"+")) else text
+    if not text:
+        return 0
+    if not digits.isdigit() or len(digits.lstrip(b"0")) > 20 or int(digits) > _CURSOR_LIMIT:
         raise CommandError(b"ERR invalid cursor")
-    return min(int(text), CURSOR_MAX)
+    if negative and digits.strip(b"0"):
+        return CURSOR_MAX
+    return min(int(digits), CURSOR_MAX)
 
 
 @final

@@ -31,7 +31,15 @@ from durastore.keyspace.values import RawString
 _ADMINISTRATIVE: Final = ADMIN | NOSCRIPT | LOADING | STALE
 
 
-@command("config", "", 0, summary="A container for server configuration commands.", since="2.0.0", arity=-2)
+@command(
+    "config",
+    "",
+    0,
+    summary="A container for server configuration commands.",
+    since="2.0.0",
+    complexity="Depends on subcommand.",
+    arity=-2,
+)
 def config(client: Client, argv: list[bytes]) -> None:
     """CONFIG, whose subcommands do the work."""
 
@@ -151,10 +159,11 @@ def time(client: Client, argv: list[bytes]) -> None:
 @command(
     "lastsave",
     "",
-    LOADING | STALE | FAST | ADMIN | DANGEROUS,
+    LOADING | STALE | FAST | DANGEROUS,
     summary="Returns the Unix timestamp of the last successful save to disk.",
     since="1.0.0",
     tips="nondeterministic_output",
+    categories="admin",
 )
 def lastsave(client: Client, argv: list[bytes]) -> None:
     """LASTSAVE."""
@@ -177,7 +186,7 @@ def save(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "bgsave",
-    "[SCHEDULE]",
+    "[SCHEDULE@3.2.2]",
     ADMIN | NOSCRIPT | NO_ASYNC_LOADING,
     summary="Asynchronously saves the database(s) to disk.",
     since="1.0.0",
@@ -204,7 +213,7 @@ def bgrewriteaof(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "shutdown",
-    "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+    "[save-selector: NOSAVE | SAVE] [NOW@7.0.0] [FORCE@7.0.0] [ABORT@7.0.0]",
     ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY,
     summary="Synchronously saves the database(s) to disk and shuts down the Redis server.",
     since="1.0.0",
@@ -234,9 +243,10 @@ def shutdown(client: Client, argv: list[bytes]) -> None:
 @command(
     "role",
     "",
-    NOSCRIPT | LOADING | STALE | FAST | ADMIN | DANGEROUS,
+    NOSCRIPT | LOADING | STALE | FAST | DANGEROUS,
     summary="Returns the replication role.",
     since="2.8.12",
+    categories="admin",
 )
 def role(client: Client, argv: list[bytes]) -> None:
     """ROLE."""
@@ -249,7 +259,15 @@ def role(client: Client, argv: list[bytes]) -> None:
 # MEMORY
 
 
-@command("memory", "", 0, summary="A container for memory diagnostics commands.", since="4.0.0", arity=-2)
+@command(
+    "memory",
+    "",
+    0,
+    summary="A container for memory diagnostics commands.",
+    since="4.0.0",
+    complexity="Depends on subcommand.",
+    arity=-2,
+)
 def memory(client: Client, argv: list[bytes]) -> None:
     """MEMORY, whose subcommands do the work."""
 

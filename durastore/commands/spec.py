@@ -62,6 +62,9 @@ class CommandSpec:
         history: tuple[tuple[str, str], ...],
         deprecated: tuple[str, str] | None,
         arity: int,
+        group: str,
+        categories: str | None,
+        internal: bool,
         handler: Handler,
     ) -> None:
         self.name = name
@@ -75,6 +78,9 @@ class CommandSpec:
         self.history = history
         self.deprecated = deprecated
         self.arity: i64 = arity
+        self.group = group
+        self.categories = categories
+        self.internal = internal
         self.handler = handler
 
 
@@ -102,17 +108,37 @@ def command(
     history: tuple[tuple[str, str], ...] = (),
     deprecated: tuple[str, str] | None = None,
     arity: int = 0,
+    group: str = "",
+    categories: str | None = None,
+    internal: bool = False,
 ) -> Declaration:
     """Declares the command that the decorated function carries out.
 
-    ``syntax`` is the argument line as the command page shows it, without the name.  ``keys`` holds the flags of the key
-    arguments (``RW access update``, one group for each key specification, separated by ``;``); ``tips`` are separated
-    by spaces.  ``deprecated`` is (since, replaced by).  ``arity`` is derived from the syntax unless given.
+    ``syntax`` is the argument line as the command page shows it (see ``durastore.commands.syntax``), without the name.
+    ``keys`` holds the flags of the key arguments (``RW access update``, one group for each key specification, separated
+    by ``;``, with a note in parentheses); ``tips`` are separated by spaces.  ``deprecated`` is (since, replaced by).
+    ``arity`` is derived from the syntax unless given; ``group`` (of COMMAND DOCS) and ``categories`` (of ACLs, without
+    the ``@`` and without those that follow from the flags) are the module's unless given.  An ``internal`` command is
+    no business of clients.
     """
 
     def make(handler: Handler) -> CommandSpec:
         return CommandSpec(
-            name, syntax, flags, summary, since, complexity, keys, tips, history, deprecated, arity, handler
+            name,
+            syntax,
+            flags,
+            summary,
+            since,
+            complexity,
+            keys,
+            tips,
+            history,
+            deprecated,
+            arity,
+            group,
+            categories,
+            internal,
+            handler,
         )
 
     return Declaration(make)

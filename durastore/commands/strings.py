@@ -101,12 +101,13 @@ def _set_options(argv: list[bytes], first: i64, getex: bool) -> _SetOptions:
 
 @command(
     "set",
-    "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | "
-    "PXAT unix-time-milliseconds | KEEPTTL]",
+    "key value [condition@2.6.12: NX | XX] [GET@6.2.0] [expiration: EX seconds@2.6.12 | PX "
+    "milliseconds@2.6.12 | EXAT unix-time-seconds@6.2.0 | PXAT unix-time-milliseconds@6.2.0 | "
+    "KEEPTTL@6.0.0]",
     WRITE | DENYOOM,
     summary="Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
     since="1.0.0",
-    keys="RW access update variable_flags",
+    keys="RW access update variable_flags (RW and ACCESS due to the optional `GET` argument)",
     history=(
         ("2.6.12", "Added the `EX`, `PX`, `NX` and `XX` options."),
         ("6.0.0", "Added the `KEEPTTL` option."),
@@ -255,11 +256,11 @@ def getdel(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "getex",
-    "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]",
+    "key [expiration: EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]",
     WRITE | FAST,
     summary="Returns the string value of a key after setting its expiration time.",
     since="6.2.0",
-    keys="RW access update",
+    keys="RW access update (RW and UPDATE because it changes the TTL)",
 )
 def getex(client: Client, argv: list[bytes]) -> None:
     """GETEX."""

@@ -31,7 +31,7 @@ class Command:
         self.name = spec.name.encode()
         self.handler: Handler = spec.handler
         self.flags: i64 = spec.flags
-        self.group = group
+        self.group = spec.group or group
         words = spec.name.count("|") + 1
         self.arguments: list[Argument] = parse_syntax(spec.syntax)
         self.arity: i64 = spec.arity or derive_arity(self.arguments, words)
@@ -40,7 +40,10 @@ class Command:
             self.flags |= MOVABLE_KEYS
         # Where keys surely stand, for those who want to look at them beforehand; 0: nowhere.
         self.first_key, self.last_key, self.key_step = [i64(number) for number in legacy_range(self.key_specs)]
-        self.categories = _categories(spec.flags, category)
+        self.categories = _categories(
+            spec.flags,
+            category.split() if spec.categories is None else [f"@{word}" for word in spec.categories.split()],
+        )
         self.subcommands: dict[bytes, Command] | None = None
         self.calls: i64 = 0
         self.rejected: i64 = 0
@@ -60,44 +63,38 @@ class Command:
         self.calls = self.rejected = self.failed = self.usec = 0
 
 
-# The order in which COMMAND INFO names the categories.
-_CATEGORIES: Final = [
-    "@keyspace",
-    "@read",
-    "@write",
-    "@set",
-    "@sortedset",
-    "@list",
-    "@hash",
-    "@string",
-    "@bitmap",
-    "@hyperloglog",
-    "@geo",
-    "@stream",
-    "@pubsub",
-    "@admin",
-    "@fast",
-    "@slow",
-    "@blocking",
-    "@dangerous",
-    "@connection",
-    "@transaction",
-    "@scripting",
-]
+# The ACL categories in the order in which they are told, and the flags from which they follow.
+_CATEGORIES: Final = (
+    ("@keyspace", 0),
+    ("@read", READONLY),
+    ("@write", WRITE),
+    ("@set", 0),
+    ("@sortedset", 0),
+    ("@list", 0),
+    ("@hash", 0),
+    ("@string", 0),
+    ("@bitmap", 0),
+    ("@hyperloglog", 0),
+    ("@geo", 0),
+    ("@stream", 0),
+    ("@pubsub", PUBSUB),
+    ("@admin", ADMIN),
+    ("@fast", FAST),
+    ("@slow", 0),
+    ("@blocking", BLOCKING),
+    ("@dangerous", ADMIN | DANGEROUS),
+    ("@connection", 0),
+    ("@transaction", 0),
+    ("@scripting", 0),
+)
 
 
-def _categories(flags: int, implied: str) -> list[str]:
-    """The ACL categories, which follow from the flags and the group."""
-    found = implied.split()
-    for flag, names in (
-        (WRITE, ("@write",)),
-        (READONLY, ("@read",)),
-        (ADMIN, ("@admin", "@dangerous")),
-        (DANGEROUS, ("@dangerous",)),
-        (PUBSUB, ("@pubsub",)),
-        (BLOCKING, ("@blocking",)),
-    ):
-        if flags & flag:
-            found.extend(names)
-    found.append("@fast" if flags & FAST else "@slow")
-    return [name for name in _CATEGORIES if name in found]
+def _categories(flags: int, declared: list[str]) -> list[str]:
+    """The ACL categories: those declared, and those that follow from the flags."""
+    wanted = set(declared)
+    if not flags & FAST:
+        wanted.add("@slow")
+    # A script that only reads is in none of the categories of reading commands.
+    reading = 0 if "@scripting" in wanted else READONLY
+    implied = flags & ~READONLY | flags & reading
+    return [name for name, flag in _CATEGORIES if name in wanted or implied & flag]

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from durastore.commands.client import Client
 from durastore.commands.errors import CommandError
-from durastore.commands.spec import (
-    ALLOW_BUSY,
-    FAST,
-    LOADING,
-    NO_MULTI,
-    NOSCRIPT,
-    NOT_QUEUED,
-    SKIP_SLOWLOG,
-    STALE,
-    command,
-)
+from durastore.commands.spec import ALLOW_BUSY, FAST, LOADING, NOSCRIPT, NOT_QUEUED, SKIP_SLOWLOG, STALE, command
 
 _FLAGS = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
 
 
-@command("multi", "", _FLAGS | NOT_QUEUED | NO_MULTI, summary="Starts a transaction.", since="1.2.0")
+@command(
+    "multi",
+    "",
+    NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY | NOT_QUEUED,
+    summary="Starts a transaction.",
+    since="1.2.0",
+)
 def multi(client: Client, argv: list[bytes]) -> None:
     """MULTI: what follows is queued."""
     client.in_multi = True
@@ -85,7 +81,7 @@ def exec_(client: Client, argv: list[bytes]) -> None:
 @command(
     "watch",
     "key [key ...]",
-    _FLAGS | NOT_QUEUED | NO_MULTI,
+    NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY | NOT_QUEUED,
     summary="Monitors changes to keys to determine the execution of a transaction.",
     since="2.2.0",
     complexity="O(1) for every key.",

@@ -247,12 +247,20 @@ SCRIPTS = {
         keys h[^e]llo*z
     """,
     "scan": """
+        scan -1
+        scan 18446744073709551615
         mset a 1 b 2
         scan 0 match a
         scan 0 count 100 type string match b
         scan 0 type list
         scan x
-        scan -1
+        scan -
+        scan "" match a
+        scan +0 match a
+        scan " 0" match a
+        scan "0 " match a
+        scan 18446744073709551616
+        scan -18446744073709551616
         scan 0 count 0
         scan 0 count x
         scan 0 count
@@ -477,6 +485,9 @@ SCRIPTS = {
 
 # Where Valkey 9.1 does not answer as Redis 7 does: script, line, Valkey's answer, and Redis's.
 REDIS_ANSWERS = {
+    ("scan", 'scan "" match a', b"-ERR invalid cursor\r\n"): b"*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n",
+    ("scan", 'scan " 0" match a', b"*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n"): b"-ERR invalid cursor\r\n",
+    ("scan", "scan -1", b"-ERR invalid cursor\r\n"): b"*2\r\n$1\r\n0\r\n*0\r\n",
     ("object", "object encoding c", b"$6\r\nembstr\r\n"): b"$3\r\nraw\r\n",
     (
         "nested",
