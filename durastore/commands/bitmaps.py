@@ -141,7 +141,7 @@ def _in_bits(word: bytes) -> bool:
 
 @command(
     "bitcount",
-    "key [start end [BYTE | BIT]]",
+    "key [range: start end [unit@7.0.0: BYTE | BIT]]",
     READONLY,
     summary="Counts the number of set bits (population counting) in a string.",
     since="2.6.0",
@@ -172,7 +172,7 @@ def bitcount(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "bitpos",
-    "key bit:integer [start [end [BYTE | BIT]]]",
+    "key bit:integer [range: start [end-unit-block: end [unit@7.0.0: BYTE | BIT]]]",
     READONLY,
     summary="Finds the first set (1) or clear (0) bit in a string.",
     since="2.8.7",
@@ -215,7 +215,7 @@ _OPERATIONS: Final = {b"AND": bits.AND, b"OR": bits.OR, b"XOR": bits.XOR, b"NOT"
 
 @command(
     "bitop",
-    "<AND | OR | XOR | NOT> destkey key [key ...]",
+    "<operation: AND | OR | XOR | NOT> destkey key [key ...]",
     WRITE | DENYOOM,
     summary="Performs bitwise operations on multiple strings, and stores the result.",
     since="2.6.0",
@@ -341,14 +341,14 @@ def _fields(client: Client, argv: list[bytes]) -> list[_Field]:
 
 @command(
     "bitfield",
-    "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value:integer | "
-    "INCRBY encoding offset increment> ...]",
+    "key [operation: <get-block: GET encoding offset> | <write: [OVERFLOW <overflow-block: WRAP | SAT | "
+    "FAIL>] <write-operation: <set-block: SET encoding offset value:integer> | <incrby-block: INCRBY "
+    "encoding offset increment>>>] ...",
     WRITE | DENYOOM,
     summary="Performs arbitrary bitfield integer operations on strings.",
     since="3.2.0",
     complexity="O(1) for each subcommand specified",
     keys="RW access update variable_flags (This command allows both access and modification of the key)",
-    arity=-2,
 )
 def bitfield(client: Client, argv: list[bytes]) -> None:
     """BITFIELD."""
@@ -406,7 +406,7 @@ def _get_fields(client: Client, key: bytes, fields: list[_Field]) -> None:
 
 @command(
     "bitfield_ro",
-    "key [GET encoding offset [GET encoding offset ...]]",
+    "key [get-block: GET encoding offset] ...",
     READONLY | FAST,
     summary="Performs arbitrary read-only bitfield integer operations on strings.",
     since="6.0.0",

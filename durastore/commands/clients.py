@@ -368,8 +368,8 @@ def client_pause(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "client|unblock",
-    "client-id [TIMEOUT | ERROR]",
-    ADMIN | _COMMON | DANGEROUS,
+    "client-id [unblock-type: TIMEOUT | ERROR]",
+    ADMIN | _COMMON,
     summary="Unblocks a client blocked by a blocking command from a different connection.",
     since="5.0.0",
     complexity="O(log N) where N is the number of client connections",

@@ -332,13 +332,6 @@ SCRIPTS = {
         bitfield_ro l set u8 0 1
     """,
     "declarations": """
-        command info setbit
-        command info getbit
-        command info bitcount
-        command info bitpos
-        command info bitop
-        command info bitfield
-        command info bitfield_ro
         command getkeys bitop and d a b c
         command getkeysandflags bitop not d a
         command getkeysandflags bitfield a get u8 0
