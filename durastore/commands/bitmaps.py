@@ -9,9 +9,9 @@ from mypy_extensions import i64
 from durastore.commands import events
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
-from durastore.commands.errors import SYNTAX, WRONG_TYPE, CommandError
+from durastore.commands.errors import SYNTAX, CommandError
 from durastore.commands.spec import DENYOOM, FAST, READONLY, WRITE, command
-from durastore.commands.strings import raw_string, string_length
+from durastore.commands.strings import content_of, raw_string, string_length
 from durastore.keyspace import bits
 from durastore.keyspace.values import RawString
 from durastore.protocol.numbers import INT64_MAX, NotANumber, parse_int
@@ -39,18 +39,9 @@ def _offset_argument(client: Client, text: bytes, width: i64) -> i64:
     return offset
 
 
-def _content(value: object) -> bytes | bytearray:
-    """The bytes of a string value, not copied; raises CommandError for any other type."""
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, RawString):
-        return value.data
-    raise CommandError(WRONG_TYPE)
-
-
 def _read(client: Client, key: bytes) -> bytes | bytearray | None:
     value = client.db.lookup_read(key, client.instance.now)
-    return None if value is None else _content(value)
+    return None if value is None else content_of(value)
 
 
 def _changeable(client: Client, key: bytes, value: object | None, last_bit: i64) -> bytearray:
@@ -89,7 +80,7 @@ def setbit(client: Client, argv: list[bytes]) -> None:
     old: i64 = 0
     grows = value is None or string_length(value) <= offset >> 3
     if value is not None:
-        old = bits.get_bit(_content(value), offset)
+        old = bits.get_bit(content_of(value), offset)
     if grows or old != bit:
         data = _changeable(client, key, value, offset)
         byte: i64 = offset >> 3
@@ -362,7 +353,7 @@ def bitfield(client: Client, argv: list[bytes]) -> None:
         return
     key = argv[1]
     value = client.db.lookup(key, client.instance.now)
-    data: bytes | bytearray = b"" if value is None else _content(value)
+    data: bytes | bytearray = b"" if value is None else content_of(value)
     changes: i64 = 0
     grows = len(data) <= last_bit >> 3
     results: list[int | None] = []

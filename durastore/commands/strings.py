@@ -24,6 +24,15 @@ def string_of(value: object) -> bytes:
     raise CommandError(WRONG_TYPE)
 
 
+def content_of(value: object) -> bytes | bytearray:
+    """The bytes of a string value, not copied; raises CommandError for any other type."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, RawString):
+        return value.data
+    raise CommandError(WRONG_TYPE)
+
+
 def string_length(value: object) -> i64:
     """The length of a string value; raises CommandError for any other type."""
     if isinstance(value, bytes):

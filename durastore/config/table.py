@@ -377,8 +377,8 @@ ZSET_MAX_LISTPACK_VALUE: Final = Memory(
     alias="zset-max-ziplist-value", unit="bytes",
 )  # fmt: skip
 HLL_SPARSE_MAX_BYTES: Final = Memory(
-    "hll-sparse-max-bytes", 3000, "The size at which Redis turns a HyperLogLog from its sparse to its dense form.",
-    high=INT64_MAX, unit="bytes", effect=False,
+    "hll-sparse-max-bytes", 3000, "Up to this size, a HyperLogLog keeps its sparse form, which takes less memory and "
+    "more time than the dense one of 12 kB.", high=INT64_MAX, unit="bytes",
 )  # fmt: skip
 STREAM_NODE_MAX_BYTES: Final = Memory(
     "stream-node-max-bytes", 4096, "The size of a node of a stream. 0: no limit.", high=INT64_MAX, unit="bytes",

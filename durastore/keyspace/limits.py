@@ -23,3 +23,5 @@ class Limits:
         self.list_size: i64 = -2
         self.stream_node_bytes: i64 = 4096
         self.stream_node_entries: i64 = 100
+        # Bytes of a HyperLogLog.
+        self.hll_sparse_bytes: i64 = 3000

@@ -339,6 +339,7 @@ class Server:
         limits.list_size = config[directives.LIST_MAX_LISTPACK_SIZE]
         limits.stream_node_bytes = config[directives.STREAM_NODE_MAX_BYTES]
         limits.stream_node_entries = config[directives.STREAM_NODE_MAX_ENTRIES]
+        limits.hll_sparse_bytes = config[directives.HLL_SPARSE_MAX_BYTES]
 
     def _watch_config(self) -> None:
         config = self.config
@@ -367,6 +368,7 @@ class Server:
             directives.LIST_MAX_LISTPACK_SIZE,
             directives.STREAM_NODE_MAX_BYTES,
             directives.STREAM_NODE_MAX_ENTRIES,
+            directives.HLL_SPARSE_MAX_BYTES,
         ):
             config.on_change(directive, lambda value: self._apply_packing())
         config.on_change(directives.PORT, lambda value: self._listen_again())
