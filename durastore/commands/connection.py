@@ -8,7 +8,7 @@ from durastore.commands.arguments import database_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import NOT_AN_INTEGER, CommandError, wrong_arity
 from durastore.commands.identity import REDIS_VERSION
-from durastore.commands.spec import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE, command
+from durastore.commands.spec import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, NOT_QUEUED, STALE, command
 from durastore.commands.transactions import leave_transaction
 from durastore.protocol.numbers import NotANumber, parse_int
 
@@ -155,7 +155,7 @@ def hello(client: Client, argv: list[bytes]) -> None:
 @command(
     "quit",
     "",
-    ALLOW_BUSY | NOSCRIPT | LOADING | STALE | FAST | NO_AUTH,
+    ALLOW_BUSY | NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | NOT_QUEUED,
     summary="Closes the connection.",
     since="1.0.0",
     arity=-1,
@@ -170,7 +170,7 @@ def quit_(client: Client, argv: list[bytes]) -> None:
 @command(
     "reset",
     "",
-    NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY,
+    NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY | NOT_QUEUED,
     summary="Resets the connection.",
     since="6.2.0",
 )

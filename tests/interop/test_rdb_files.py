@@ -20,7 +20,7 @@ from durastore.persistence.rdb import RdbReader, RdbWriter, dump_value, load_dum
 from durastore.persistence.rdb.cursor import Cursor
 from durastore.persistence.rdb.primitives import write_count, write_string
 from support.rdb import describe_server, describe_value, read_all, text
-from support.servers import Server, redis_binary, redis_server, valkey_binary, valkey_server
+from support.servers import Server, redis_server, valkey_binary, valkey_server
 
 FILES = sorted((Path(__file__).parents[2] / "fixtures" / "rdb").glob("*.rdb"))
 FUTURE = 4102444800000
@@ -195,7 +195,6 @@ def test_expiring_fields_are_kept_where_the_header_already_says_11() -> None:
     assert read_all(our_file(values))[1] == described(values)
 
 
-@pytest.mark.skipif(redis_binary() is None, reason="redis-server is not installed")
 def test_redis_7_0_loads_our_file_of_its_version(tmp_path: Path) -> None:
     # RDB 10 has neither listpacks for sets nor the third form of streams.
     values = {key: value for key, value in every_value().items() if not isinstance(value, Stream)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import importlib.util
 import os
 import platform
@@ -51,17 +53,30 @@ def valkey_binary(name: str = "valkey-server") -> list[str]:
     assert spec.origin is not None
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
     binary = Path(spec.origin).parent / "_binaries" / f"linux-{machine}" / "valkey-server"
-    if name == "valkey-server":
-        return [str(binary)]
-    link = Path(tempfile.mkdtemp(prefix="valkey-tool-")) / name
-    link.symlink_to(binary)
-    return [str(link)]
+    return [str(binary)] if name == "valkey-server" else [named(str(binary), name)]
 
 
-def redis_binary() -> list[str] | None:
-    """Debian's redis-server, if it is installed."""
+def redis_tool(name: str) -> list[str]:
+    """A tool of Debian's redis-tools, which ``scripts/test`` installs."""
+    path = shutil.which(name)
+    assert path is not None, f"{name} is missing: scripts/apt-install redis-tools"
+    return [path]
+
+
+def redis_binary() -> list[str]:
+    """Debian's redis-server; redis-tools has it under the name redis-check-rdb."""
     path = shutil.which("redis-server")
-    return [path] if path else None
+    return [path or named(redis_tool("redis-check-rdb")[0], "redis-server")]
+
+
+@functools.cache
+def named(binary: str, name: str) -> str:
+    """The path of a link to ``binary`` that has this name, by which such binaries know what they are to be."""
+    folder = Path(tempfile.mkdtemp(prefix="tool-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    link = folder / name
+    link.symlink_to(binary)
+    return str(link)
 
 
 def free_port() -> int:
@@ -119,6 +134,12 @@ class Server:
                 raise
             return self
         raise AssertionError("not reached")
+
+    def restart(self) -> Server:
+        """Starts the process again on the port that it had."""
+        self._spawn()
+        self.wait_ready()
+        return self
 
     def _spawn(self) -> None:
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
@@ -252,7 +273,5 @@ def valkey_server(folder: Path, directives: dict[str, str] | None = None) -> Ser
 
 
 def redis_server(folder: Path, directives: dict[str, str] | None = None) -> Server:
-    """A redis-server over ``folder``, not yet started. Only where ``redis_binary`` found one."""
-    command = redis_binary()
-    assert command is not None
-    return Server(command, folder, directives)
+    """A redis-server over ``folder``, not yet started."""
+    return Server(redis_binary(), folder, directives)

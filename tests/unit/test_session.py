@@ -28,6 +28,15 @@ def test_a_run_of_writes_is_journalled_as_it_was_sent() -> None:
     assert one.journal.take() == SELECT_0 + data.replace(request([b"GET", b"a"]), b"")
 
 
+def test_reset_and_quit_end_a_transaction_instead_of_waiting_for_exec() -> None:
+    one = engine()
+    client = session(one)
+    replies = run(client, b"multi", b"set a 1", b"reset", b"get a", b"exec")
+    assert replies == b"+OK\r\n+QUEUED\r\n+RESET\r\n$-1\r\n-ERR EXEC without MULTI\r\n"
+    assert run(client, b"multi", b"set a 1", b"quit", b"get a") == b"+OK\r\n+QUEUED\r\n+OK\r\n"
+    assert one.journal.take() == b""
+
+
 def test_fragmented_and_inline_writes_are_journalled_in_canonical_form() -> None:
     one = engine()
     client = session(one)
