@@ -129,7 +129,7 @@ def test_a_single_file_log_is_upgraded(start_durastore: Starter, tmp_path: Path)
     (folder / "appendonly.aof").write_bytes(
         request("SELECT", 0) + request("SET", "a", 1) + request("INCR", "a") + request("set", "b", "x")
     )
-    ours = start_durastore(folder=folder, appendonly="yes")
+    ours = start_durastore(folder=folder, appendonly="yes", appendfsync="always")
     assert ours.call("MGET", "a", "b") == [b"2", b"x"]
     ours.call("SET", "c", 3)
     ours.kill()
@@ -178,7 +178,7 @@ def test_a_second_server_on_the_same_folder_is_refused(start_durastore: Starter)
 
 
 def test_the_log_is_turned_on_and_off_at_run_time(start_durastore: Starter) -> None:
-    ours = start_durastore(appendonly="no")
+    ours = start_durastore(appendonly="no", appendfsync="always")
     ours.call("SET", "a", 1)
     assert ours.call("CONFIG", "SET", "appendonly", "yes") == "OK"
     ours.until_info("persistence", "aof_rewrite_in_progress", "0")
@@ -196,7 +196,7 @@ def test_the_log_is_turned_on_and_off_at_run_time(start_durastore: Starter) -> N
 
 
 def test_a_log_begins_with_the_snapshot_that_is_there(start_durastore: Starter) -> None:
-    ours = start_durastore(appendonly="no")
+    ours = start_durastore(appendonly="no", appendfsync="always")
     ours.call("SET", "a", 1)
     ours.call("SAVE")
     ours.kill()
