@@ -179,14 +179,19 @@ class Database:
 
     def writable(self, key: bytes, value: Value) -> Value:
         """The stored value in a form that may be changed in place: cloned first if a snapshot still needs it."""
+        value = self.own(key, value)
+        if self.watched:
+            self.changed(key)
+        return value
+
+    def own(self, key: bytes, value: Value) -> Value:
+        """As ``writable``, for what is no change of the key to those who watch it (the groups of a stream)."""
         table = self.table
         segment = table.find(key)
         table.before_write(segment)
         if value.shared:
             value = value.copy()
             segment.items[key] = value
-        if self.watched:
-            self.changed(key)
         return value
 
     def delete(self, key: bytes) -> bool:

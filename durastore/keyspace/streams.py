@@ -30,6 +30,20 @@ def precedes(left: StreamID, right: StreamID) -> bool:
     return left[0] < right[0] or (left[0] == right[0] and left[1] < right[1])
 
 
+def following(stream_id: StreamID) -> StreamID | None:
+    """The next greater id; None where there is none."""
+    if stream_id[1] < ID_MAX:
+        return stream_id[0], stream_id[1] + 1
+    return (stream_id[0] + 1, 0) if stream_id[0] < ID_MAX else None
+
+
+def preceding(stream_id: StreamID) -> StreamID | None:
+    """The next smaller id; None where there is none."""
+    if stream_id[1] > 0:
+        return stream_id[0], stream_id[1] - 1
+    return (stream_id[0] - 1, ID_MAX) if stream_id[0] > 0 else None
+
+
 @final
 class Stream(Value):
     """A stream.
@@ -354,14 +368,14 @@ class Stream(Value):
                 return self.added - int(self.length) + 1
         return -1
 
-    def lag(self, group: StreamGroup) -> int:
-        """How many entries a group has still to read; -1 where that cannot be known."""
+    def lag(self, group: StreamGroup) -> int | None:
+        """How many entries a group has still to read; None where that cannot be known."""
         if not self.added:
             return 0
         if group.entries_read != -1 and not self.deleted_behind(group.last_id):
             return self.added - group.entries_read
         read = self.entries_read_at(group.last_id)
-        return -1 if read == -1 else self.added - read
+        return None if read == -1 else self.added - read
 
     def advance(self, group: StreamGroup, entry_id: StreamID) -> None:
         """The group, to be changed, has read up to an entry beyond its last one."""

@@ -128,6 +128,29 @@ class Reply:
         out.write(str(size).encode())
         out.write(b"\r\n")
 
+    def defer(self) -> BytesWriter:
+        """Begins an array or map of yet unknown size; ``end_array`` or ``end_map`` takes what this returns."""
+        outer = self.out
+        self.out = BytesWriter()
+        return outer
+
+    def end_array(self, outer: BytesWriter, size: i64) -> None:
+        """Ends an array that ``defer`` began."""
+        inner = self.out
+        self.out = outer
+        self.array(size)
+        outer.write(inner.getvalue())
+
+    def end_map_or_array(self, outer: BytesWriter, size: i64) -> None:
+        """Ends what ``defer`` began: a map of so many pairs (RESP2: an array of as many elements)."""
+        inner = self.out
+        self.out = outer
+        if self.resp == 2:
+            self.array(size)
+        else:
+            self.map(size)
+        outer.write(inner.getvalue())
+
     def bulks(self, values: list[bytes]) -> None:
         """An array of bulk strings."""
         self.array(len(values))
