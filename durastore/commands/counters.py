@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from mypy_extensions import i64
 
+from durastore.commands import events
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import NOT_A_FLOAT, CommandError
@@ -33,6 +34,7 @@ def _increment(client: Client, key: bytes, by: i64) -> None:
     digits = str(number + by).encode()
     db.replace(key, digits)
     client.instance.dirty += 1
+    client.notify(events.STRING, b"incrby", key)
     out = client.reply.out
     out.append(58)
     out.write(digits)
@@ -120,5 +122,6 @@ def incrbyfloat(client: Client, argv: list[bytes]) -> None:
     digits = format_long_double(total)
     client.db.replace(argv[1], digits)
     client.instance.dirty += 1
+    client.notify(events.STRING, b"incrbyfloat", argv[1])
     client.instance.propagate([b"SET", argv[1], digits, b"KEEPTTL"])
     client.reply.bulk(digits)

@@ -6,6 +6,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from durastore.commands import events
 from durastore.commands.arguments import absolute_expiry, integer_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import CommandError
@@ -50,9 +51,11 @@ def _expire(client: Client, argv: list[bytes], unit: i64, base: i64, name: bytes
         return
     if when <= instance.now and not client.replaying:
         db.delete(key)
+        client.notify(events.GENERIC, b"del", key)
         instance.propagate([b"DEL", key])
     else:
         db.set_expiry(key, when)
+        client.notify(events.GENERIC, b"expire", key)
         instance.propagate([b"PEXPIREAT", key, b"%d" % when])
     instance.dirty += 1
     client.reply.integer(1)
@@ -119,7 +122,7 @@ def pexpireat(client: Client, argv: list[bytes]) -> None:
 
 def _expiry(client: Client, key: bytes) -> i64:
     """When a key expires: -1 never, -2 there is no such key."""
-    if client.db.lookup(key, client.instance.now) is None:
+    if client.db.peek(key, client.instance.now) is None:
         return -2
     return client.db.get_expiry(key)
 
@@ -196,4 +199,5 @@ def persist(client: Client, argv: list[bytes]) -> None:
         client.reply.integer(0)
         return
     client.instance.dirty += 1
+    client.notify(events.GENERIC, b"persist", argv[1])
     client.reply.integer(1)

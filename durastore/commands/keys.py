@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
+from durastore.commands import events
 from durastore.commands.arguments import DB_OUT_OF_RANGE, database_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import NO_SUCH_KEY, SYNTAX, CommandError
@@ -27,6 +28,7 @@ def _delete(client: Client, argv: list[bytes]) -> None:
             i += 1
             continue
         if db.delete(key):
+            client.notify(events.GENERIC, b"del", key)
             removed += 1
         i += 1
     client.instance.dirty += removed
@@ -66,15 +68,6 @@ def unlink(client: Client, argv: list[bytes]) -> None:
     _delete(client, argv)
 
 
-def _count_existing(client: Client, argv: list[bytes]) -> None:
-    now = client.instance.now
-    found: i64 = 0
-    for key in argv[1:]:
-        if client.db.lookup_read(key, now) is not None:
-            found += 1
-    client.reply.integer(found)
-
-
 @command(
     "exists",
     "key [key ...]",
@@ -87,8 +80,13 @@ def _count_existing(client: Client, argv: list[bytes]) -> None:
     history=(("3.0.3", "Accepts multiple `key` arguments."),),
 )
 def exists(client: Client, argv: list[bytes]) -> None:
-    """EXISTS."""
-    _count_existing(client, argv)
+    """EXISTS: a key that is named twice counts twice."""
+    now = client.instance.now
+    found: i64 = 0
+    for key in argv[1:]:
+        if client.db.peek(key, now) is not None:
+            found += 1
+    client.reply.integer(found)
 
 
 @command(
@@ -104,7 +102,12 @@ def exists(client: Client, argv: list[bytes]) -> None:
 )
 def touch(client: Client, argv: list[bytes]) -> None:
     """TOUCH."""
-    _count_existing(client, argv)
+    now = client.instance.now
+    found: i64 = 0
+    for key in argv[1:]:
+        if client.db.lookup_read(key, now) is not None:
+            found += 1
+    client.reply.integer(found)
 
 
 @command(
@@ -112,7 +115,7 @@ def touch(client: Client, argv: list[bytes]) -> None:
 )
 def type_(client: Client, argv: list[bytes]) -> None:
     """TYPE."""
-    value = client.db.lookup_read(argv[1], client.instance.now)
+    value = client.db.peek(argv[1], client.instance.now)
     client.reply.simple(b"none" if value is None else type_name(value))
 
 
@@ -131,6 +134,8 @@ def _rename(client: Client, argv: list[bytes], only_new: bool) -> bool:
     when = db.get_expiry(source)
     db.set_with_expiry(target, value, when)
     db.delete(source)
+    client.notify(events.GENERIC, b"rename_from", source)
+    client.notify(events.GENERIC, b"rename_to", target)
     client.instance.dirty += 1
     return True
 
@@ -203,6 +208,7 @@ def copy(client: Client, argv: list[bytes]) -> None:
         client.reply.integer(0)
         return
     target_db.set_with_expiry(target, _own_copy(value), client.db.get_expiry(source))
+    client.instance.notify(events.GENERIC, b"copy_to", target, target_db.index)
     client.instance.dirty += 1
     client.reply.integer(1)
 
@@ -230,6 +236,8 @@ def move(client: Client, argv: list[bytes]) -> None:
         return
     target.set_with_expiry(key, value, client.db.get_expiry(key))
     client.db.delete(key)
+    client.notify(events.GENERIC, b"move_from", key)
+    client.instance.notify(events.GENERIC, b"move_to", key, target.index)
     client.instance.dirty += 1
     client.reply.integer(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from durastore.commands import events
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
 from durastore.commands.encoding import encoding_of
@@ -25,7 +26,7 @@ def object_(client: Client, argv: list[bytes]) -> None:
 
 
 def _object(client: Client, key: bytes) -> object | None:
-    value = client.db.lookup(key, client.instance.now)
+    value = client.db.peek(key, client.instance.now)
     if value is None:
         client.reply.null()
     return value
@@ -159,7 +160,7 @@ def dump(client: Client, argv: list[bytes]) -> None:
 )
 def restore(client: Client, argv: list[bytes]) -> None:
     """RESTORE."""
-    replace = absolute = False
+    replace = absolute = idle = frequency = False
     i = 4
     while i < len(argv):
         word = argv[i].upper()
@@ -167,11 +168,13 @@ def restore(client: Client, argv: list[bytes]) -> None:
             replace = True
         elif word == b"ABSTTL":
             absolute = True
-        elif word == b"IDLETIME" and i + 1 < len(argv):
+        elif word == b"IDLETIME" and i + 1 < len(argv) and not frequency:
+            idle = True
             if integer_argument(argv[i + 1]) < 0:
                 raise CommandError(b"ERR Invalid IDLETIME value, must be >= 0")
             i += 1
-        elif word == b"FREQ" and i + 1 < len(argv):
+        elif word == b"FREQ" and i + 1 < len(argv) and not idle:
+            frequency = True
             if not 0 <= integer_argument(argv[i + 1]) <= 255:
                 raise CommandError(b"ERR Invalid FREQ value, must be >= 0 and <= 255")
             i += 1
@@ -198,11 +201,13 @@ def restore(client: Client, argv: list[bytes]) -> None:
         # It has expired before it arrived.
         if taken:
             client.db.delete(key)
+            client.notify(events.GENERIC, b"del", key)
             instance.propagate([b"DEL", key])
             instance.dirty += 1
         client.reply.ok()
         return
     client.db.set_with_expiry(key, value, when)
+    client.notify(events.GENERIC, b"restore", key)
     instance.dirty += 1
     ttl_word = b"0" if when == -1 else b"%d" % when
     instance.propagate([b"RESTORE", key, ttl_word, argv[3], b"REPLACE", b"ABSTTL"])

@@ -6,6 +6,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from durastore.commands import events
 from durastore.commands.arguments import expire_time, integer_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import SYNTAX, WRONG_TYPE, CommandError, wrong_arity
@@ -129,6 +130,7 @@ def set_(client: Client, argv: list[bytes]) -> None:
     if len(argv) == 3:
         client.db.set(argv[1], argv[2])
         client.instance.dirty += 1
+        client.notify(events.STRING, b"set", argv[1])
         client.reply.ok()
         return
     options = _set_options(argv, 3, False)
@@ -158,7 +160,9 @@ def set_(client: Client, argv: list[bytes]) -> None:
     else:
         db.set_with_expiry(key, argv[2], when)
     instance.dirty += 1
+    client.notify(events.STRING, b"set", key)
     if when != -1:
+        client.notify(events.GENERIC, b"expire", key)
         instance.propagate([b"SET", key, argv[2], b"PXAT", b"%d" % when])
     elif options.get:
         instance.propagate([argv[0], key, argv[2], *[word for word in argv[3:] if word.upper() != b"GET"]])
@@ -184,6 +188,7 @@ def setnx(client: Client, argv: list[bytes]) -> None:
         return
     client.db.set(argv[1], argv[2])
     client.instance.dirty += 1
+    client.notify(events.STRING, b"set", argv[1])
     client.reply.integer(1)
 
 
@@ -191,6 +196,8 @@ def _set_expiring(client: Client, argv: list[bytes], unit: i64, name: bytes) -> 
     when = expire_time(argv[2], unit, client.instance.now, name)
     client.db.set_with_expiry(argv[1], argv[3], when)
     client.instance.dirty += 1
+    client.notify(events.STRING, b"set", argv[1])
+    client.notify(events.GENERIC, b"expire", argv[1])
     client.instance.propagate([b"SET", argv[1], argv[3], b"PXAT", b"%d" % when])
     client.reply.ok()
 
@@ -239,6 +246,7 @@ def getset(client: Client, argv: list[bytes]) -> None:
     previous = None if old is None else string_of(old)
     client.db.set(argv[1], argv[2])
     client.instance.dirty += 1
+    client.notify(events.STRING, b"set", argv[1])
     client.instance.propagate([b"SET", argv[1], argv[2]])
     client.reply.bulk_or_null(previous)
 
@@ -260,6 +268,7 @@ def getdel(client: Client, argv: list[bytes]) -> None:
     client.reply.bulk(string_of(value))
     client.db.delete(argv[1])
     client.instance.dirty += 1
+    client.notify(events.GENERIC, b"del", argv[1])
     client.instance.propagate([b"DEL", argv[1]])
 
 
@@ -285,12 +294,15 @@ def getex(client: Client, argv: list[bytes]) -> None:
         when = expire_time(options.expire, options.unit, 0 if options.absolute else now, b"getex")
         if when <= now and options.absolute and not client.replaying:
             client.db.delete(argv[1])
+            client.notify(events.GENERIC, b"del", argv[1])
             instance.propagate([b"DEL", argv[1]])
         else:
             client.db.set_expiry(argv[1], when)
+            client.notify(events.GENERIC, b"expire", argv[1])
             instance.propagate([b"PEXPIREAT", argv[1], b"%d" % when])
         instance.dirty += 1
     elif options.persist and client.db.clear_expiry(argv[1]):
+        client.notify(events.GENERIC, b"persist", argv[1])
         instance.propagate([b"PERSIST", argv[1]])
         instance.dirty += 1
     client.reply.bulk(content)
@@ -344,6 +356,7 @@ def mset(client: Client, argv: list[bytes]) -> None:
     i: i64 = 1
     while i < size:
         db.set(argv[i], argv[i + 1])
+        client.notify(events.STRING, b"set", argv[i])
         i += 2
     client.instance.dirty += (size - 1) // 2
     client.reply.ok()
@@ -370,6 +383,7 @@ def msetnx(client: Client, argv: list[bytes]) -> None:
             return
     for i in range(1, len(argv), 2):
         db.set(argv[i], argv[i + 1])
+        client.notify(events.STRING, b"set", argv[i])
     client.instance.dirty += (len(argv) - 1) // 2
     client.reply.integer(1)
 
@@ -400,6 +414,7 @@ def append(client: Client, argv: list[bytes]) -> None:
         raw = raw_string(client, key, value)
         raw.data += argv[2]
     client.instance.dirty += 1
+    client.notify(events.STRING, b"append", key)
     client.reply.integer(size)
 
 
@@ -509,4 +524,5 @@ def setrange(client: Client, argv: list[bytes]) -> None:
             raw.data.extend(bytes(end - len(raw.data)))
     raw.data[offset:end] = patch
     client.instance.dirty += 1
+    client.notify(events.STRING, b"setrange", key)
     client.reply.integer(len(raw.data))

@@ -118,6 +118,15 @@ class Database:
             self.keyspace.hits += 1
         return value
 
+    def peek(self, key: bytes, now: i64) -> object | None:
+        """As ``lookup_read``, but the key does not count as used."""
+        value = self.lookup(key, now)
+        if value is None:
+            self.keyspace.misses += 1
+        else:
+            self.keyspace.hits += 1
+        return value
+
     def _expire_if_due(self, segment: Segment, key: bytes, now: i64) -> bool:
         when = segment.expires.get(key)
         if when is None or now <= when or not self.keyspace.expiring:

@@ -1,0 +1,51 @@
+"""Which keyspace events commands tell of; the names and their order are redis-server's."""
+
+from __future__ import annotations
+
+import pytest
+
+from support import engines
+
+# Requests, and the events of all of them: database:event:key.
+CASES = [
+    (["set a 1", "set a 2 nx", "set a 3 xx ex 100", "setnx b 1", "setnx b 1"], "set:a set:a expire:a set:b"),
+    (["setex a 10 x", "psetex a 10 x", "getset a y"], "set:a expire:a set:a expire:a set:a"),
+    (["set a 1", "getdel a", "getdel a"], "set:a del:a"),
+    (["set a 1", "getex a", "getex a ex 10", "getex a persist", "getex a persist"], "set:a expire:a persist:a"),
+    (["set a 1", "getex a exat 1"], "set:a del:a"),
+    (["mset a 1 b 2", "msetnx c 1 d 2", "msetnx a 1 e 2"], "set:a set:b set:c set:d"),
+    (["incr a", "decrby a 2", "incrbyfloat a 1.5", "incr a"], "incrby:a incrby:a incrbyfloat:a"),
+    (["append a x", "append a y", "setrange a 1 z", "setrange b 1 ''"], "append:a append:a setrange:a"),
+    (["mset a 1 b 2", "del a nosuch b", "set a 1", "unlink a"], "set:a set:b del:a del:b set:a del:a"),
+    (["set a 1", "rename a b"], "set:a rename_from:a rename_to:b"),
+    (["mset a 1 b 2", "renamenx a b", "renamenx a c"], "set:a set:b rename_from:a rename_to:c"),
+    (["set a 1", "rename a a", "copy a b", "copy a b", "copy a c db 1"], "set:a copy_to:b 1:copy_to:c"),
+    (["set a 1", "move a 1", "move a 1"], "set:a move_from:a 1:move_to:a"),
+    (["set a 1", "expire a 10", "expire a 10 nx", "persist a", "persist a"], "set:a expire:a persist:a"),
+    (["set a 1", "pexpireat a 1", "expire a 1"], "set:a del:a"),
+    (["setbit a 1 1", "setbit a 1 1", "setbit a 1 0"], "setbit:a setbit:a"),
+    (["bitfield a get u8 0", "bitfield a set u8 0 1", "bitfield a set u8 0 1"], "setbit:a"),
+    (["set a 1", "bitop not b a", "bitop and b nosuch", "bitop and b nosuch"], "set:a set:b del:b"),
+    (["pfadd a x", "pfadd a x", "pfcount a", "pfmerge b a"], "pfadd:a pfadd:b"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("requests", "expected"), CASES)
+def test_events(requests: list[str], expected: str) -> None:
+    engine = engines.engine()
+    engine.instance.event_kinds = -1
+    session = engines.session(engine)
+    engines.run(session, *(request.encode() for request in requests))
+    told = [
+        f"{event.db}:{event.name.decode()}:{event.key.decode()}"
+        if event.db
+        else f"{event.name.decode()}:{event.key.decode()}"
+        for event in engine.instance.events
+    ]
+    assert " ".join(told) == expected
+
+
+def test_nothing_is_kept_where_nobody_listens() -> None:
+    engine = engines.engine()
+    engines.run(engines.session(engine), b"set a 1", b"del a")
+    assert engine.instance.events == []
