@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durastore.keyspace import bits
@@ -19,6 +19,7 @@ strings = st.one_of(st.binary(max_size=40), st.binary(min_size=250, max_size=300
 buffers = st.one_of(strings, strings.map(bytearray))
 
 
+@settings(deadline=None)
 @given(buffers, st.data())
 def test_count_and_find(buffer: bytes | bytearray, data: st.DataObject) -> None:
     size = len(buffer) * 8
@@ -44,6 +45,7 @@ def test_every_start_and_end_of_a_small_string() -> None:
                     assert bits.find_in_range(buffer, bit, first, last) == text.find(str(bit), first, last + 1)
 
 
+@settings(deadline=None)
 @given(st.lists(buffers, min_size=1, max_size=4))
 def test_combine(sources: list[bytes | bytearray]) -> None:
     size = max(len(source) for source in sources)
@@ -59,6 +61,7 @@ def test_combine(sources: list[bytes | bytearray]) -> None:
     assert bits.combine(bits.NOT, sources[:1]) == bytes(255 - byte for byte in sources[0])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=24), st.integers(0, 200), st.integers(1, 64), st.integers(-(2**64), 2**64))
 def test_fields(content: bytes, offset: int, width: int, value: int) -> None:
     text = shown(content.ljust(40, b"\0"))

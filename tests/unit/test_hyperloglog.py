@@ -35,7 +35,7 @@ def raised(data: bytearray, steps: list[tuple[int, int]], limit: int = 3000) -> 
     return model
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.one_of(changes, small_changes), st.sampled_from([0, 30, 3000]))
 def test_registers_hold_their_values_whatever_the_encoding(steps: list[tuple[int, int]], limit: int) -> None:
     data = hll.create()
@@ -62,7 +62,7 @@ def _registers(model: list[int]) -> vec[u8]:
     return registers
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(small_changes, changes, st.booleans())
 def test_merging_takes_the_greater_value(
     first: list[tuple[int, int]], second: list[tuple[int, int]], dense: bool
@@ -106,6 +106,7 @@ def test_elements_fall_where_redis_puts_them(element: bytes, register: int, valu
     assert (hll.register_of(hashed), hll.value_of(hashed)) == (register, value)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40).map(lambda body: bytearray(b"HYLL\x01" + bytes(11) + body)), indexes)
 def test_damaged_registers_are_noticed(data: bytearray, index: int) -> None:
     try:
