@@ -43,7 +43,7 @@ def value_digest(digest: bytes, value: object, expires: bool) -> bytes:
             digest = _mix(digest, item)
     elif isinstance(value, Set):
         digest = _mix(digest, (2).to_bytes(4, "big"))
-        for member in value.members:
+        for member in value.members():
             digest = _xor(digest, member)
     elif isinstance(value, SortedSet):
         digest = _mix(digest, (3).to_bytes(4, "big"))
@@ -51,8 +51,10 @@ def value_digest(digest: bytes, value: object, expires: bool) -> bytes:
             digest = _xor(digest, _mix(_mix(_ZERO, member), format_double(score)))
     elif isinstance(value, Hash):
         digest = _mix(digest, (4).to_bytes(4, "big"))
-        for field, content in value.fields.items():
-            digest = _xor(digest, _mix(_mix(_ZERO, field), content))
+        expiries = value.expiries()
+        for field, content in zip(value.fields(), value.values(), strict=True):
+            pair = _mix(_mix(_ZERO, field), content)
+            digest = _xor(digest, _xor(pair, b"!!hexpire!!") if field in expiries else pair)
     else:
         assert isinstance(value, Stream)
         digest = _mix(digest, (6).to_bytes(4, "big"))

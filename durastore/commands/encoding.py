@@ -13,7 +13,6 @@ from durastore.keyspace.values import RawString
 from durastore.protocol.numbers import is_int
 
 _EMBSTR_LIMIT: Final = 44
-_INTSET_ENTRIES: Final = 512
 _LISTPACK_ENTRIES: Final = 128
 _LISTPACK_VALUE: Final = 64
 # A list's listpack may have 8 kB: list-max-listpack-size -2.
@@ -31,16 +30,13 @@ def encoding_of(value: object) -> bytes:
     if isinstance(value, List):
         return b"listpack" if sum(len(item) + 2 for item in value.items) < _LIST_BYTES else b"quicklist"
     if isinstance(value, Set):
-        if len(value.members) <= _INTSET_ENTRIES and all(is_int(member) for member in value.members):
-            return b"intset"
-        return b"listpack" if _small(list(value.members)) else b"hashtable"
+        if value.table is not None:
+            return b"hashtable"
+        return b"intset" if value.integers else b"listpack"
     if isinstance(value, Hash):
-        small = (
-            len(value.fields) <= _LISTPACK_ENTRIES
-            and _small(list(value.fields))
-            and _small(list(value.fields.values()))
-        )
-        return b"listpack" if small else b"hashtable"
+        if value.table is not None:
+            return b"hashtable"
+        return b"listpackex" if value.timed else b"listpack"
     if isinstance(value, SortedSet):
         return b"listpack" if _small(list(value.scores)) else b"skiplist"
     assert isinstance(value, Stream)

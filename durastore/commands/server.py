@@ -291,15 +291,8 @@ def _value_size(value: object, samples: int) -> int:
         return sys.getsizeof(value.data) + 40
     if isinstance(value, List):
         return sys.getsizeof(value.items) + _words_size(value.items, samples, len(value.items))
-    if isinstance(value, Set):
-        return sys.getsizeof(value.members) + _words_size(list(value.members), samples, len(value.members))
-    if isinstance(value, Hash):
-        words = list(value.fields)
-        return (
-            sys.getsizeof(value.fields)
-            + _words_size(words, samples, len(words))
-            + _words_size(list(value.fields.values()), samples, len(words))
-        )
+    if isinstance(value, (Set, Hash)):
+        return value.memory(samples)
     if isinstance(value, SortedSet):
         return (
             sys.getsizeof(value.scores)

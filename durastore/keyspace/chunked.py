@@ -15,6 +15,7 @@ that a look for what is due costs one comparison where nothing is.
 from __future__ import annotations
 
 import random
+import sys
 from typing import Final, final
 
 from librt.random import randrange
@@ -26,6 +27,8 @@ from durastore.keyspace.positions import CURSOR_SHIFT, HALF, HASH_BITS, HASH_MAS
 CHUNK_LIMIT: Final = 682
 # Two neighbours with fewer elements than this together become one chunk.
 _SPARSE: Final = CHUNK_LIMIT // 4
+# The size of the object itself.
+_CHUNK: Final = 80
 # No expiry; also the end of time.
 NEVER: Final = 0x7FFFFFFFFFFFFFFF
 
@@ -101,9 +104,20 @@ class Chunked:
     def add(self, key: bytes) -> bool:
         """Puts a key without a value in; says whether it is new."""
         chunk = self.find(key)
-        if key in chunk.items:
+        if chunk.owner is not self.owner:
+            if key in chunk.items:
+                return False
+            chunk = self._own(chunk)
+        items = chunk.items
+        before: i64 = len(items)
+        items[key] = None
+        after: i64 = len(items)
+        if after == before:
             return False
-        return self.put(key, None)
+        self.count += 1
+        if after > CHUNK_LIMIT:
+            self._split(chunk)
+        return True
 
     def remove(self, key: bytes) -> bool:
         """Takes a key out, and its expiry; says whether it was there."""
@@ -243,6 +257,33 @@ class Chunked:
             if position == -1:
                 return 0
         return position >> CURSOR_SHIFT
+
+    def memory(self, samples: i64) -> i64:
+        """The bytes that it takes, estimated from so many elements (0: from all)."""
+        chunks = self.chunks()
+        if samples:
+            del chunks[1 + samples // CHUNK_LIMIT :]
+        frames: i64 = 0
+        elements: i64 = 0
+        seen: i64 = 0
+        for chunk in chunks:
+            frames += _CHUNK + sys.getsizeof(chunk.items)
+            if chunk.expires:
+                # An expiry is an integer object and a slot of a dict.
+                frames += sys.getsizeof(chunk.expires) + 32 * len(chunk.expires)
+            for key, value in chunk.items.items():
+                if samples and seen >= samples:
+                    break
+                seen += 1
+                elements += sys.getsizeof(key)
+                if value is not None:
+                    elements += sys.getsizeof(value)
+        held = sum(len(chunk.items) for chunk in chunks)
+        if samples and held:
+            frames = frames * self.count // held
+        if seen:
+            elements = elements * self.count // seen
+        return frames + elements + sys.getsizeof(self.directory) + _CHUNK
 
     # Chance
 

@@ -194,7 +194,7 @@ class Database:
         return value
 
     def own(self, key: bytes, value: Value) -> Value:
-        """As ``writable``, for what is no change of the key to those who watch it (the groups of a stream)."""
+        """As ``writable``, but those who watch the key are not told: the caller does that where it is a change to them."""
         table = self.table
         segment = table.find(key)
         table.before_write(segment)

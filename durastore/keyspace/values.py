@@ -14,7 +14,7 @@ from typing import final
 from mypy_extensions import mypyc_attr
 
 
-@mypyc_attr(allow_interpreted_subclasses=False)
+@mypyc_attr(allow_interpreted_subclasses=False, acyclic=True)
 class Value:
     """What the mutable value types have in common."""
 
@@ -35,6 +35,7 @@ class Value:
 
 
 @final
+@mypyc_attr(acyclic=True)
 class RawString(Value):
     """A string that was changed in place (APPEND, SETRANGE): what Redis calls the raw encoding."""
 

@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 from librt.strings import BytesWriter
 
-from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
-from durastore.keyspace.sets import Set
 from durastore.keyspace.sorted_sets import SortedSet
 from durastore.keyspace.streams import Stream
 from durastore.persistence.rdb import RdbReader, RdbWriter, dump_value, load_dump
@@ -21,6 +19,7 @@ from durastore.persistence.rdb.cursor import Cursor
 from durastore.persistence.rdb.primitives import write_count, write_string
 from support.rdb import describe_server, describe_value, read_all, text
 from support.servers import Server, redis_server, valkey_binary, valkey_server
+from support.values import hash_of, set_of
 
 FILES = sorted((Path(__file__).parents[2] / "fixtures" / "rdb").glob("*.rdb"))
 FUTURE = 4102444800000
@@ -55,7 +54,7 @@ def test_fixtures_have_every_value_type() -> None:
     assert {(22, True), (22, False)} <= seen
 
 
-def every_value() -> dict[bytes, object]:
+def every_value(limits: Limits | None = None) -> dict[bytes, object]:
     """Values of all types, small and large, with the awkward ones among them."""
     stream = Stream()
     node_limits = Limits()
@@ -102,13 +101,13 @@ def every_value() -> dict[bytes, object]:
         b"64 KB": bytes(range(256)) * 256,
         b"list": List(texts),
         b"list of nodes": List([b"item %d" % i for i in range(3000)] + [b"w" * 20000, b"v" * 8000, b"u" * 8190]),
-        b"set of numbers": Set(dict.fromkeys(b"%d" % number for number in numbers)),
-        b"set of small numbers": Set(dict.fromkeys(b"%d" % number for number in range(-5, 300))),
-        b"set": Set(dict.fromkeys(texts[:-1])),
-        b"large set": Set(dict.fromkeys(b"member %d" % i for i in range(1000))),
-        b"hash": Hash({value[:60]: value[:64] for value in texts}),
-        b"large hash": Hash({b"field %d" % i: b"value %d" % i for i in range(1000)}),
-        b"hash of a long value": Hash({b"f": b"v" * 65}),
+        b"set of numbers": set_of((b"%d" % number for number in numbers), limits),
+        b"set of small numbers": set_of((b"%d" % number for number in range(-5, 300)), limits),
+        b"set": set_of(texts[:-1], limits),
+        b"large set": set_of((b"member %d" % i for i in range(1000)), limits),
+        b"hash": hash_of({value[:60]: value[:64] for value in texts}, limits=limits),
+        b"large hash": hash_of({b"field %d" % i: b"value %d" % i for i in range(1000)}, limits=limits),
+        b"hash of a long value": hash_of({b"f": b"v" * 65}, limits=limits),
         b"zset": SortedSet(
             {b"a": 1.0, b"b": -2.5, b"c": float("inf"), b"d": float("-inf"), b"e": 1e300, b"f": 0.1, b"g": 3e-10}
         ),
@@ -163,8 +162,9 @@ def loaded(folder: Path, data: bytes, make: object = valkey_server) -> Server:
 @pytest.mark.parametrize("compress", [True, False])
 @pytest.mark.parametrize("plain", [True, False])
 def test_valkey_loads_our_file(tmp_path: Path, compress: bool, plain: bool) -> None:
-    values = every_value()
-    server = loaded(tmp_path, our_file(values, compress=compress, limits=smallest_limits() if plain else None))
+    limits = smallest_limits() if plain else None
+    values = every_value(limits)
+    server = loaded(tmp_path, our_file(values, compress=compress, limits=limits))
     try:
         assert describe_server(server.connect()) == described(values)
         listed = server.connect().value("FUNCTION", "LIST")
@@ -176,8 +176,8 @@ def test_valkey_loads_our_file(tmp_path: Path, compress: bool, plain: bool) -> N
 def test_valkey_loads_our_expiring_fields(tmp_path: Path) -> None:
     fields = {b"field %d" % i: b"value %d" % i for i in range(700)}
     values: dict[bytes, object] = {
-        b"small": Hash({b"a": b"1", b"b": b"2"}, {b"a": FUTURE}),
-        b"large": Hash(fields, {name: FUTURE + i for i, name in enumerate(fields) if i % 3}),
+        b"small": hash_of({b"a": b"1", b"b": b"2"}, {b"a": FUTURE}),
+        b"large": hash_of(fields, {name: FUTURE + i for i, name in enumerate(fields) if i % 3}),
     }
     server = loaded(tmp_path, our_file(values, version=80))
     try:
@@ -189,17 +189,17 @@ def test_valkey_loads_our_expiring_fields(tmp_path: Path) -> None:
 def test_expiring_fields_are_kept_where_the_header_already_says_11() -> None:
     fields = {b"field %d" % i: b"value %d" % i for i in range(700)}
     values: dict[bytes, object] = {
-        b"small": Hash({b"a": b"1", b"b": b"2", b"c": b"3"}, {b"c": FUTURE, b"a": FUTURE + 1}),
-        b"large": Hash(fields, {name: FUTURE + i for i, name in enumerate(fields) if i % 3}),
+        b"small": hash_of({b"a": b"1", b"b": b"2", b"c": b"3"}, {b"c": FUTURE, b"a": FUTURE + 1}),
+        b"large": hash_of(fields, {name: FUTURE + i for i, name in enumerate(fields) if i % 3}),
     }
     assert read_all(our_file(values))[1] == described(values)
 
 
 def test_redis_7_0_loads_our_file_of_its_version(tmp_path: Path) -> None:
     # RDB 10 has neither listpacks for sets nor the third form of streams.
-    values = {key: value for key, value in every_value().items() if not isinstance(value, Stream)}
     limits = Limits()
     limits.set_entries = 0
+    values = {key: value for key, value in every_value(limits).items() if not isinstance(value, Stream)}
     server = loaded(tmp_path, our_file(values, version=10, limits=limits), redis_server)
     try:
         assert describe_server(server.connect()) == described(values)
@@ -220,7 +220,7 @@ def test_dump_and_restore_with_valkey(valkey: Server) -> None:
     c = valkey.connect()
     for key, value in every_value().items():
         assert c.call("RESTORE", key, 0, dump_value(value)) == b"+OK\r\n", key
-    expiring = Hash({b"a": b"1", b"b": b"2"}, {b"a": FUTURE})
+    expiring = hash_of({b"a": b"1", b"b": b"2"}, {b"a": FUTURE})
     assert c.call("RESTORE", b"expiring fields", 0, dump_value(expiring)) == b"+OK\r\n"
     values = {**every_value(), b"expiring fields": expiring}
     assert describe_server(c) == described(values)[:-1]

@@ -32,9 +32,11 @@ def describe_value(value: object) -> tuple[str, Any]:
     if isinstance(value, List):
         return "list", [text(item) for item in value.items]
     if isinstance(value, Set):
-        return "set", sorted(text(member) for member in value.members)
+        return "set", sorted(text(member) for member in value.members())
     if isinstance(value, Hash):
-        return "hash", sorted([text(f), text(v), value.expires.get(f, -1)] for f, v in value.fields.items())
+        expiries = value.expiries()
+        pairs = zip(value.fields(), value.values(), strict=True)
+        return "hash", sorted([text(f), text(v), expiries.get(f, -1)] for f, v in pairs)
     if isinstance(value, SortedSet):
         return "zset", sorted([text(member), repr(score)] for member, score in value.scores.items())
     assert isinstance(value, Stream)

@@ -12,13 +12,14 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.hashes import Hash
+from durastore.keyspace.hashes import Hash, build_hash
 from durastore.keyspace.lists import List
-from durastore.keyspace.sets import Set
+from durastore.keyspace.packed import pack
+from durastore.keyspace.sets import Set, build_set
 from durastore.keyspace.sorted_sets import SortedSet
 from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.cursor import Cursor
-from durastore.persistence.rdb.legacy import decode_intset, decode_ziplist, decode_zipmap
+from durastore.persistence.rdb.legacy import check_intset, decode_ziplist, decode_zipmap
 from durastore.persistence.rdb.streams import load_stream
 
 _NUMBER: Final = re.compile(rb"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
@@ -116,27 +117,40 @@ def _quicklist(cursor: Cursor, kind: i64) -> List | None:
 
 
 def _set(cursor: Cursor) -> Set | None:
-    size = cursor.count()
-    members: dict[bytes, None] = {}
-    remaining: i64 = size
+    remaining = cursor.count()
+    members: list[bytes] = []
     while remaining > 0:
-        members[cursor.string()] = None
+        members.append(cursor.string())
         remaining -= 1
-    if len(members) != size:
+    return _distinct(cursor, members)
+
+
+def _distinct(cursor: Cursor, members: list[bytes]) -> Set | None:
+    made = build_set(members, cursor.limits)
+    if made.size() != len(members):
         cursor.fail("duplicate members in a set")
-    return Set(members) if members else None
+    return made if members else None
 
 
 def _compact_set(cursor: Cursor, kind: i64) -> Set | None:
     if kind == f.TYPE_SET_INTSET:
         offset = cursor.offset()
-        members = decode_intset(cursor.string(), offset)
-    else:
-        items = _blob(cursor, kind)
-        members = dict.fromkeys(items)
-        if len(members) != len(items):
-            cursor.fail("duplicate members in a set")
-    return Set(members) if members else None
+        blob = cursor.string()
+        check_intset(blob, offset)
+        made = Set()
+        made.packed = blob
+        made.integers = True
+        if made.size() > cursor.limits.set_intset:
+            made.spread()
+        return made if made.size() else None
+    members = _blob(cursor, kind)
+    if len(members) > cursor.limits.set_entries:
+        return _distinct(cursor, members)
+    if len(dict.fromkeys(members)) != len(members):
+        cursor.fail("duplicate members in a set")
+    made = Set()
+    made.packed = pack(members)
+    return made if members else None
 
 
 def _hash(cursor: Cursor) -> Hash | None:
@@ -149,7 +163,7 @@ def _hash(cursor: Cursor) -> Hash | None:
         remaining -= 1
     if len(fields) != size:
         cursor.fail("duplicate fields in a hash")
-    return Hash(fields) if fields else None
+    return build_hash(fields, None, cursor.limits) if fields else None
 
 
 def _compact_hash(cursor: Cursor, kind: i64) -> Hash | None:
@@ -164,7 +178,7 @@ def _compact_hash(cursor: Cursor, kind: i64) -> Hash | None:
         i += 2
     if len(fields) * 2 != size:
         cursor.fail("duplicate fields in a hash")
-    return Hash(fields) if fields else None
+    return build_hash(fields, None, cursor.limits) if fields else None
 
 
 def _valkey_hash(cursor: Cursor) -> Hash | None:
@@ -181,10 +195,11 @@ def _valkey_hash(cursor: Cursor) -> Hash | None:
         if when < -1:
             cursor.fail("impossible expiry of a hash field")
         if when != -1:
-            expires[field] = int(when)
+            # Nothing can expire at 0, which stands for no expiry in memory.
+            expires[field] = max(int(when), 1)
     if len(fields) != size:
         cursor.fail("duplicate fields in a hash")
-    return Hash(fields, expires) if fields else None
+    return build_hash(fields, expires, cursor.limits) if fields else None
 
 
 def _metadata_hash(cursor: Cursor, kind: i64) -> Hash | None:
@@ -211,7 +226,7 @@ def _metadata_hash(cursor: Cursor, kind: i64) -> Hash | None:
             expires[field] = _expiry(cursor, when + lowest - 1)
     if len(fields) != size:
         cursor.fail("duplicate fields in a hash")
-    return Hash(fields, expires) if fields else None
+    return build_hash(fields, expires, cursor.limits) if fields else None
 
 
 def _listpack_ex(cursor: Cursor, kind: i64) -> Hash | None:
@@ -233,7 +248,7 @@ def _listpack_ex(cursor: Cursor, kind: i64) -> Hash | None:
             expires[field] = _expiry(cursor, when)
     if len(fields) * 3 != len(items):
         cursor.fail("duplicate fields in a hash")
-    return Hash(fields, expires) if fields else None
+    return build_hash(fields, expires, cursor.limits) if fields else None
 
 
 def _expiry(cursor: Cursor, when: int) -> int:

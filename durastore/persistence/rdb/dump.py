@@ -28,7 +28,7 @@ def dump_value(value: object, compress: bool = True, limits: Limits | None = Non
     if limits is None:
         limits = Limits()
     version: i64 = f.RDB_VERSION
-    if isinstance(value, Hash) and value.expires:
+    if isinstance(value, Hash) and value.expiring():
         version = f.VALKEY_VERSION
     out = BytesWriter()
     kind = type_of(value, limits, version)

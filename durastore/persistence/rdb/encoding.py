@@ -14,14 +14,14 @@ from mypy_extensions import i64
 
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
-from durastore.keyspace.listpack import NOT_INTEGER, ListpackWriter, integer_of
+from durastore.keyspace.listpack import ListpackWriter
 from durastore.keyspace.lists import List
+from durastore.keyspace.packed import pack
 from durastore.keyspace.sets import Set
 from durastore.keyspace.sorted_sets import SortedSet
 from durastore.keyspace.streams import Stream
 from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import format as f
-from durastore.persistence.rdb.legacy import encode_intset
 from durastore.persistence.rdb.primitives import write_count, write_string, write_unsigned
 from durastore.persistence.rdb.streams import save_stream
 from durastore.protocol.numbers import format_double
@@ -37,12 +37,12 @@ def type_of(value: object, limits: Limits, version: i64) -> i64:
     if isinstance(value, (bytes, RawString)):
         return f.TYPE_STRING
     if isinstance(value, Hash):
-        return _hash_type(value, limits, version)
+        return _hash_type(value, version)
     if isinstance(value, SortedSet):
         short = len(value.scores) <= limits.zset_entries and _short(list(value.scores), limits.zset_value)
         return f.TYPE_ZSET_LISTPACK if short else f.TYPE_ZSET_2
     if isinstance(value, Set):
-        return _set_type(value, limits)
+        return _set_type(value)
     if isinstance(value, List):
         return f.TYPE_LIST_QUICKLIST_2
     if isinstance(value, Stream):
@@ -58,33 +58,19 @@ def _short(texts: list[bytes], longest: i64) -> bool:
     return all(len(text) <= longest for text in texts)
 
 
-def _set_type(value: Set, limits: Limits) -> i64:
-    size: i64 = len(value.members)
-    if size <= limits.set_intset:
-        integers = True
-        for member in value.members:
-            if integer_of(member, 20) == NOT_INTEGER:
-                integers = False
-                break
-        if integers:
-            return f.TYPE_SET_INTSET
-    if size <= limits.set_entries and _short(list(value.members), limits.set_value):
-        return f.TYPE_SET_LISTPACK
-    return f.TYPE_SET
+def _set_type(value: Set) -> i64:
+    if value.table is not None:
+        return f.TYPE_SET
+    return f.TYPE_SET_INTSET if value.integers else f.TYPE_SET_LISTPACK
 
 
-def _hash_type(value: Hash, limits: Limits, version: i64) -> i64:
-    size: i64 = len(value.fields)
-    short = (
-        size <= limits.hash_entries
-        and _short(list(value.fields), limits.hash_value)
-        and _short(list(value.fields.values()), limits.hash_value)
-    )
-    if not value.expires:
-        return f.TYPE_HASH_LISTPACK if short else f.TYPE_HASH
+def _hash_type(value: Hash, version: i64) -> i64:
+    small = value.table is None
+    if not value.expiring():
+        return f.TYPE_HASH_LISTPACK if small else f.TYPE_HASH
     if version >= f.VALKEY_VERSION:
         return f.TYPE_VALKEY_HASH_2
-    return f.TYPE_HASH_LISTPACK_EX if short else f.TYPE_HASH_METADATA
+    return f.TYPE_HASH_LISTPACK_EX if small else f.TYPE_HASH_METADATA
 
 
 def save_value(out: BytesWriter, kind: i64, value: object, limits: Limits, compress: bool) -> None:
@@ -98,7 +84,7 @@ def save_value(out: BytesWriter, kind: i64, value: object, limits: Limits, compr
     elif isinstance(value, SortedSet):
         _save_zset(out, kind, value, compress)
     elif isinstance(value, Set):
-        _save_set(out, kind, value, compress)
+        _save_set(out, value, compress)
     elif isinstance(value, List):
         _save_list(out, value, limits, compress)
     elif isinstance(value, Stream):
@@ -107,63 +93,59 @@ def save_value(out: BytesWriter, kind: i64, value: object, limits: Limits, compr
         _not_a_value(value)
 
 
-def _save_set(out: BytesWriter, kind: i64, value: Set, compress: bool) -> None:
-    if kind == f.TYPE_SET_INTSET:
-        write_string(out, encode_intset([int(member) for member in value.members]), compress)
+def _save_set(out: BytesWriter, value: Set, compress: bool) -> None:
+    table = value.table
+    if table is None:
+        write_string(out, value.packed, compress)
         return
-    if kind == f.TYPE_SET_LISTPACK:
-        row = ListpackWriter()
-        for member in value.members:
-            row.string(member)
-        write_string(out, row.finish(), compress)
-        return
-    write_count(out, len(value.members))
-    for member in value.members:
-        write_string(out, member, compress)
+    write_count(out, table.count)
+    for chunk in table.chunks():
+        for member in chunk.items:
+            write_string(out, member, compress)
 
 
 def _save_hash(out: BytesWriter, kind: i64, value: Hash, compress: bool) -> None:
-    expires = value.expires
     if kind == f.TYPE_HASH_LISTPACK:
-        row = ListpackWriter()
-        for field, text in value.fields.items():
-            row.string(field)
-            row.string(text)
-        write_string(out, row.finish(), compress)
-    elif kind == f.TYPE_HASH:
-        write_count(out, len(value.fields))
-        for field, text in value.fields.items():
-            write_string(out, field, compress)
-            write_string(out, text, compress)
-    elif kind == f.TYPE_VALKEY_HASH_2:
-        write_count(out, len(value.fields))
-        for field, text in value.fields.items():
-            write_string(out, field, compress)
-            write_string(out, text, compress)
-            write_i64_le(out, expires.get(field, -1))
-    elif kind == f.TYPE_HASH_LISTPACK_EX:
-        write_i64_le(out, min(expires.values()))
-        row = ListpackWriter()
-        # Redis keeps these listpacks in the order of expiry, the fields without one last.
-        for field in sorted(expires, key=expires.__getitem__):
-            row.string(field)
-            row.string(value.fields[field])
-            row.integer(expires[field])
-        for field, text in value.fields.items():
-            if field not in expires:
-                row.string(field)
-                row.string(text)
-                row.integer(0)
-        write_string(out, row.finish(), compress)
-    else:
+        # Where no expiry is left, they are left out.
+        write_string(out, pack(value.flat()) if value.timed else value.packed, compress)
+        return
+    if kind == f.TYPE_HASH_LISTPACK_EX:
+        write_i64_le(out, value.next_expiry())
+        write_string(out, value.packed, compress)
+        return
+    lowest: i64 = 0
+    expires = value.expiries()
+    if kind == f.TYPE_HASH_METADATA:
         lowest = min(expires.values())
         write_i64_le(out, lowest)
-        write_count(out, len(value.fields))
-        for field, text in value.fields.items():
-            when = expires.get(field)
+    write_count(out, value.size())
+    table = value.table
+    if table is None:
+        _save_fields(out, kind, value.flat(), expires, lowest, compress)
+        return
+    for chunk in table.chunks():
+        flat: list[bytes] = []
+        for field, text in chunk.items.items():
+            assert isinstance(text, bytes)
+            flat.append(field)
+            flat.append(text)
+        _save_fields(out, kind, flat, expires, lowest, compress)
+
+
+def _save_fields(
+    out: BytesWriter, kind: i64, flat: list[bytes], expires: dict[bytes, int], lowest: i64, compress: bool
+) -> None:
+    size: i64 = len(flat)
+    i: i64 = 0
+    while i < size:
+        if kind == f.TYPE_HASH_METADATA:
+            when = expires.get(flat[i])
             write_unsigned(out, 0 if when is None else when - lowest + 1)
-            write_string(out, field, compress)
-            write_string(out, text, compress)
+        write_string(out, flat[i], compress)
+        write_string(out, flat[i + 1], compress)
+        if kind == f.TYPE_VALKEY_HASH_2:
+            write_i64_le(out, expires.get(flat[i], -1))
+        i += 2
 
 
 def _save_zset(out: BytesWriter, kind: i64, value: SortedSet, compress: bool) -> None:

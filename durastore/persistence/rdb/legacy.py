@@ -1,4 +1,4 @@
-"""The compact encodings of Redis before 7: intset (still written), ziplist and zipmap (only read).
+"""The compact encodings of Redis before 7: intset (still used), ziplist and zipmap (only read).
 
 Sources: the layout comments of intset.c, ziplist.c and zipmap.c in Redis 2.6 to 6.2.
 """
@@ -7,66 +7,29 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from librt.strings import BytesWriter, read_i16_le, read_i32_be, read_i32_le, read_i64_le, write_i32_le, write_i64_le
-from mypy_extensions import i32, i64
+from librt.strings import read_i16_le, read_i32_be, read_i32_le, read_i64_le
+from mypy_extensions import i64
 
+from durastore.keyspace import intset
 from durastore.persistence.rdb.format import RdbError
 
 
-def encode_intset(numbers: list[int]) -> bytes:
-    """An intset: the width of a number, their count, and the numbers in rising order."""
-    numbers = sorted(numbers)
-    lowest: i64 = numbers[0]
-    highest: i64 = numbers[-1]
-    out = BytesWriter()
-    width: i64 = 8
-    if lowest >= -32768 and highest <= 32767:
-        width = 2
-    elif lowest >= -2147483648 and highest <= 2147483647:
-        width = 4
-    write_i32_le(out, i32(width))
-    count: i64 = len(numbers)
-    write_i32_le(out, i32(count))
-    for number in numbers:
-        value: i64 = number
-        if width == 2:
-            out.append(value & 255)
-            out.append((value >> 8) & 255)
-        elif width == 4:
-            write_i32_le(out, i32(value))
-        else:
-            write_i64_le(out, value)
-    return out.getvalue()
-
-
-def decode_intset(blob: bytes, offset: i64) -> dict[bytes, None]:
-    """The members of an intset.  Raises RdbError unless they are as many as announced, rising and distinct."""
+def check_intset(blob: bytes, offset: i64) -> None:
+    """Raises RdbError unless a blob is an intset: as many numbers as announced, rising and distinct."""
     size: i64 = len(blob)
-    if size < 8:
+    if size < intset.HEADER:
         raise RdbError(int(offset), "damaged intset: shorter than a header")
     width: i64 = i64(read_i32_le(blob, 0))
     count: i64 = i64(read_i32_le(blob, 4))
     if width != 2 and width != 4 and width != 8:
         raise RdbError(int(offset), f"damaged intset: numbers of {width} bytes")
-    if count < 0 or count * width != size - 8:
+    if count < 0 or count * width != size - intset.HEADER:
         raise RdbError(int(offset), f"damaged intset: {count} numbers do not make up its size")
-    members: dict[bytes, None] = {}
-    pos: i64 = 8
-    previous: i64 = 0
-    while pos < size:
-        value: i64
-        if width == 2:
-            value = i64(read_i16_le(blob, pos))
-        elif width == 4:
-            value = i64(read_i32_le(blob, pos))
-        else:
-            value = read_i64_le(blob, pos)
-        if pos > 8 and value <= previous:
+    i: i64 = 1
+    while i < count:
+        if intset.at(blob, i) <= intset.at(blob, i - 1):
             raise RdbError(int(offset), "damaged intset: its numbers do not rise")
-        previous = value
-        members[str(value).encode()] = None
-        pos += width
-    return members
+        i += 1
 
 
 def _damaged(offset: i64, kind: str, what: str) -> NoReturn:
