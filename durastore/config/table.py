@@ -365,14 +365,14 @@ SET_MAX_INTSET_ENTRIES: Final = Integer(
 SET_MAX_LISTPACK_ENTRIES: Final = Integer(
     "set-max-listpack-entries", 128, _packing("number of members of a set"), high=INT64_MAX, unit="members",
 )  # fmt: skip
-SET_MAX_LISTPACK_VALUE: Final = Memory(
+SET_MAX_LISTPACK_VALUE: Final = Integer(
     "set-max-listpack-value", 64, _packing("length of a set's members"), high=INT64_MAX, unit="bytes",
 )  # fmt: skip
 ZSET_MAX_LISTPACK_ENTRIES: Final = Integer(
     "zset-max-listpack-entries", 128, _packing("number of members of a sorted set"), high=INT64_MAX,
     alias="zset-max-ziplist-entries", unit="members",
 )  # fmt: skip
-ZSET_MAX_LISTPACK_VALUE: Final = Memory(
+ZSET_MAX_LISTPACK_VALUE: Final = Integer(
     "zset-max-listpack-value", 64, _packing("length of a sorted set's members"), high=INT64_MAX,
     alias="zset-max-ziplist-value", unit="bytes",
 )  # fmt: skip

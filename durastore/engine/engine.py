@@ -7,7 +7,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.commands import errors
+from durastore.commands import errors, events
 from durastore.commands.client import Blocked, Client, Dispatcher, Host, Instance
 from durastore.commands.errors import CommandError
 from durastore.commands.spec import (
@@ -88,6 +88,7 @@ class Engine(Dispatcher):
         self.error_counts = {}
         keyspace = self.instance.keyspace
         keyspace.expired_keys = 0
+        keyspace.expired_fields = 0
         keyspace.hits = 0
         keyspace.misses = 0
         for command in self.commands.values():
@@ -172,10 +173,17 @@ class Engine(Dispatcher):
                 self.journal.add(effect, db)
 
     def journal_expired(self) -> None:
-        """Writes the DELs of keys that were found expired."""
-        keyspace = self.instance.keyspace
+        """Writes the DELs of keys that were found expired, and the HDELs of fields."""
+        instance = self.instance
+        keyspace = instance.keyspace
         for each in keyspace.expired:
-            self.journal.add([b"DEL", each.key], each.db)
+            if each.fields is None:
+                self.journal.add([b"DEL", each.key], each.db)
+            else:
+                self.journal.add([b"HDEL", each.key, *each.fields], each.db)
+                instance.notify(events.HASH, b"hexpired", each.key, each.db)
+                if each.emptied:
+                    instance.notify(events.GENERIC, b"del", each.key, each.db)
         self.instance.dirty += len(keyspace.expired)
         keyspace.expired = []
 

@@ -7,6 +7,8 @@ from typing import final
 
 from mypy_extensions import i64, mypyc_attr
 
+from durastore.keyspace.chunked import NEVER, Chunked
+from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.positions import HASH_MASK
 from durastore.keyspace.table import Segment, Table
@@ -24,11 +26,16 @@ class Watcher:
 
 @final
 class Expired:
-    """A key that was found expired and removed; the engine writes its DEL into the journal."""
+    """A key that was found expired and removed; the engine writes its DEL into the journal.
 
-    def __init__(self, db: i64, key: bytes) -> None:
+    Or some fields of a hash, which then have an HDEL; ``emptied`` says that no other was left, and the key is gone.
+    """
+
+    def __init__(self, db: i64, key: bytes, fields: list[bytes] | None = None, emptied: bool = False) -> None:
         self.db: i64 = db
         self.key = key
+        self.fields = fields
+        self.emptied = emptied
 
 
 @mypyc_attr(allow_interpreted_subclasses=False)
@@ -53,6 +60,7 @@ class Keyspace:
         self.now: i64 = 0
         self.expired: list[Expired] = []
         self.expired_keys: i64 = 0
+        self.expired_fields: i64 = 0
         # Waited keys that something has happened to, in that order; always the same list.
         self.ready: list[WaitedKey] = []
         self.hits: i64 = 0
@@ -68,6 +76,7 @@ class Keyspace:
                 if db.exists(key) or other.exists(key):
                     db.changed(key)
         first.table, second.table = second.table, first.table
+        first.hash_expiries, second.hash_expiries = second.hash_expiries, first.hash_expiries
         first.expiry_cursor = second.expiry_cursor = 0
         for db in (first, second):
             for key in db.waited:
@@ -89,6 +98,8 @@ class Database:
         self.keyspace = keyspace
         self.index: i64 = index
         self.table = Table()
+        # The hashes that have fields with an expiry, each with (a lower bound of) the first of them as its own.
+        self.hash_expiries = Chunked()
         self.watched: dict[bytes, list[Watcher]] = {}
         self.waited: dict[bytes, WaitedKey] = {}
         self.expiry_cursor: i64 = 0
@@ -137,6 +148,8 @@ class Database:
     def expire(self, segment: Segment, key: bytes) -> None:
         """Removes a key whose time has come."""
         self.table.remove(segment, key)
+        if self.hash_expiries.count:
+            self.hash_expiries.remove(key)
         self.keyspace.expired.append(Expired(self.index, key))
         self.keyspace.expired_keys += 1
         if self.watched:
@@ -163,6 +176,8 @@ class Database:
         if segment.expires:
             table.clear_expiry(segment, key)
         table.store(segment, key, value)
+        if self.hash_expiries.count or isinstance(value, Hash):
+            self.note_expiries(key, value)
         if self.watched:
             self.changed(key)
         if self.waited:
@@ -174,6 +189,8 @@ class Database:
         segment = table.find(key)
         segment.used = self.keyspace.now
         table.store(segment, key, value)
+        if self.hash_expiries.count or isinstance(value, Hash):
+            self.note_expiries(key, value)
         if self.watched:
             self.changed(key)
         if self.waited:
@@ -210,6 +227,8 @@ class Database:
         if key not in segment.items:
             return False
         table.remove(segment, key)
+        if self.hash_expiries.count:
+            self.hash_expiries.remove(key)
         if self.watched:
             self.changed(key)
         if self.waited:
@@ -254,6 +273,7 @@ class Database:
         for key in self.waited:
             self.signal(key)
         self.table = Table()
+        self.hash_expiries = Chunked()
         self.expiry_cursor = 0
         self.merge_cursor = 0
         return removed
@@ -315,6 +335,52 @@ class Database:
             self.expiry_cursor = 0 if position == -1 else position
             if position == -1:
                 break
+        return removed
+
+    # Fields of hashes that expire
+
+    def note_expiries(self, key: bytes, value: object) -> None:
+        """Keeps in mind when the next field of a hash expires; to be called when a value was stored or has changed."""
+        noted = self.hash_expiries
+        when: i64 = value.next_expiry() if isinstance(value, Hash) else NEVER
+        if when == NEVER:
+            noted.remove(key)
+        else:
+            noted.add(key)
+            noted.set_expiry(key, when)
+
+    def drop_expired(self, key: bytes, held: Hash, fields: list[bytes]) -> Hash | None:
+        """Removes fields of a stored hash whose time is over; returns what is stored then."""
+        value = self.writable(key, held)
+        assert isinstance(value, Hash)
+        for field in fields:
+            value.remove(field)
+        emptied = value.size() == 0
+        if emptied:
+            self.delete(key)
+        else:
+            self.note_expiries(key, value)
+        self.keyspace.expired.append(Expired(self.index, key, fields, emptied))
+        self.keyspace.expired_fields += len(fields)
+        return None if emptied else value
+
+    def expire_fields_slice(self, now: i64, limit: i64) -> i64:
+        """Active expiry of fields: removes about ``limit`` whose time is over; returns how many it removed."""
+        noted = self.hash_expiries
+        removed: i64 = 0
+        for key in noted.due(now, 1):
+            held = self.table.find(key).items.get(key)
+            if not isinstance(held, Hash):
+                noted.remove(key)
+            elif removed >= limit:
+                self.note_expiries(key, held)
+            else:
+                due = held.due(now, limit - removed)
+                removed += len(due)
+                if due:
+                    self.drop_expired(key, held, due)
+                else:
+                    self.note_expiries(key, held)
         return removed
 
     def merge_slice(self, segments: i64) -> None:

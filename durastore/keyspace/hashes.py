@@ -251,6 +251,11 @@ class Hash(Value):
 
     # Expiry
 
+    def may_expire(self) -> bool:
+        """Whether ``expiring`` is worth asking."""
+        table = self.table
+        return self.timed if table is None else table.expires_count != 0
+
     def expiring(self) -> bool:
         """Whether any field has an expiry."""
         return self.next_expiry() != NEVER

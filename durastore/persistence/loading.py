@@ -8,6 +8,7 @@ from typing import final
 from mypy_extensions import i64
 
 from durastore.keyspace.database import Database, Keyspace
+from durastore.keyspace.hashes import Hash
 from durastore.persistence.rdb import RdbError, RdbReader
 
 # The clock is read once for so many keys.
@@ -61,6 +62,8 @@ class RdbLoading:
         table.store(segment, key, value)
         if table.count == before and not self.merge:
             raise self.reader.duplicate_key()
+        if isinstance(value, Hash):
+            db.note_expiries(key, value)
         if expire_ms != -1:
             table.set_expiry(table.find(key), key, expire_ms)
         elif self.merge:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Active expiry looks at so many segments of a database before it looks at the clock again.
 SEGMENTS_PER_LOOK = 32
+# And removes so many fields of hashes.
+FIELDS_PER_LOOK = 128
 # The share of the time between two ticks that expiry may take at most.
 EXPIRY_SHARE = 0.25
 # No slice of periodic work keeps the event loop longer than this many seconds.
@@ -101,6 +103,19 @@ class Cron:
                     self._server.commit(now)
                 if not db.expiry_cursor:
                     break
+                if time.perf_counter() > end:
+                    return
+                await trio.lowlevel.checkpoint()
+                if engine.loading:
+                    return
+            while db.hash_expiries.next_expiry < now:
+                slice_end = time.perf_counter() + SLICE
+                while db.expire_fields_slice(now, FIELDS_PER_LOOK) and time.perf_counter() < slice_end:
+                    pass
+                self.expiry_seconds += time.perf_counter() - slice_end + SLICE
+                if instance.keyspace.expired:
+                    engine.journal_expired()
+                    self._server.commit(now)
                 if time.perf_counter() > end:
                     return
                 await trio.lowlevel.checkpoint()

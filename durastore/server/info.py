@@ -238,6 +238,7 @@ def _stats(server: Server) -> Fields:
         ("sync_partial_ok", 0),
         ("sync_partial_err", 0),
         ("expired_keys", int(keyspace.expired_keys)),
+        ("expired_subkeys", int(keyspace.expired_fields)),
         ("expired_stale_perc", "0.00"),
         ("expired_time_cap_reached_count", 0),
         ("expire_cycle_cpu_milliseconds", int(cron.expiry_seconds * 1000)),
