@@ -211,7 +211,7 @@ class Database:
         return value
 
     def own(self, key: bytes, value: Value) -> Value:
-        """As ``writable``, but those who watch the key are not told: the caller does that where it is a change to them."""
+        """As ``writable``, but watchers of the key are not told: the caller does so where it is a change to them."""
         table = self.table
         segment = table.find(key)
         table.before_write(segment)
