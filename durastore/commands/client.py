@@ -110,6 +110,15 @@ class Host:
         """The value of a DUMP payload; raises CommandError."""
         raise NotImplementedError
 
+    def ask_server(
+        self, host: bytes, port: bytes, timeout: int, requests: list[list[bytes]]
+    ) -> tuple[list[bytes], bytes]:
+        """Sends requests to another server; the first lines of the answers that came, and the error that ended it.
+
+        Stops this server for at most ``timeout`` milliseconds for each step.  The error is empty where all went well.
+        """
+        raise NotImplementedError
+
     def write_error(self) -> bytes | None:
         """Why writes are refused at present (-MISCONF), or None."""
         raise NotImplementedError

@@ -161,6 +161,7 @@ def pfmerge(client: Client, argv: list[bytes]) -> None:
     summary="Internal commands for debugging HyperLogLog values.",
     since="2.8.9",
     complexity="N/A",
+    internal=True,
     keys="RW access",
 )
 def pfdebug(client: Client, argv: list[bytes]) -> None:
@@ -211,6 +212,7 @@ def _make_dense(client: Client, key: bytes, value: object) -> bool:
     summary="An internal command for testing HyperLogLog values.",
     since="2.8.9",
     complexity="N/A",
+    internal=True,
 )
 def pfselftest(client: Client, argv: list[bytes]) -> None:
     """PFSELFTEST: the registers of both encodings hold what they are given, and estimates are near the truth."""

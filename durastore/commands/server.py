@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Final
 
+from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
 from durastore.commands.connection import integer_or
 from durastore.commands.errors import SYNTAX, CommandError
+from durastore.commands.identity import REDIS_VERSION
 from durastore.commands.spec import (
     ADMIN,
     ALLOW_BUSY,
@@ -347,3 +349,18 @@ def memory_help(client: Client, argv: list[bytes]) -> None:
             b"    sampled up to <count> times (default: 5, 0 means sample all).",
         ],
     )
+
+
+@command(
+    "lolwut",
+    "[VERSION version]",
+    READONLY | FAST,
+    summary="Displays computer art and the Redis version",
+    since="5.0.0",
+    complexity="",
+)
+def lolwut(client: Client, argv: list[bytes]) -> None:
+    """LOLWUT: the version, and no art."""
+    if len(argv) > 2 and argv[1].upper() == b"VERSION":
+        integer_argument(argv[2])
+    client.reply.verbatim(b"Redis ver. " + REDIS_VERSION.encode() + b"\n")

@@ -14,6 +14,7 @@ from durastore.persistence.rdb import RdbError, dump_value, load_dump
 from durastore.persistence.rdb.dump import ERROR_CHECKSUM, ERROR_FORMAT
 from durastore.persistence.saver import SaveError
 from durastore.server.info import render_info
+from durastore.server.peer import ask_server
 
 if TYPE_CHECKING:
     from durastore.server.server import Server
@@ -158,6 +159,12 @@ class ServerHost(Host):
         except RdbError as error:
             text = ERROR_CHECKSUM if error.reason == ERROR_CHECKSUM else ERROR_FORMAT
             raise CommandError(b"ERR " + text.encode()) from error
+
+    def ask_server(
+        self, host: bytes, port: bytes, timeout: int, requests: list[list[bytes]]
+    ) -> tuple[list[bytes], bytes]:
+        """MIGRATE's conversation with another server."""
+        return ask_server(host, port, timeout / 1000, requests)
 
     def write_error(self) -> bytes | None:
         """Why writes are refused."""
