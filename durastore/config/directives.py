@@ -161,6 +161,34 @@ class Choice(Directive[str]):
         return value.encode()
 
 
+class Choices(Directive[tuple[str, ...]]):
+    """Words of a fixed list, kept in its order; the first of the list stands for none of the others."""
+
+    several = True
+
+    __slots__ = ("check", "choices")
+
+    def __init__(
+        self, name: str, doc: str, choices: tuple[str, ...], check: Callable[[tuple[str, ...]], str | None]
+    ) -> None:
+        super().__init__(name, (), doc)
+        self.choices = choices
+        self.check = check
+
+    def parse(self, words: Sequence[bytes], current: tuple[str, ...], appending: bool) -> tuple[str, ...]:
+        chosen = {os.fsdecode(word).lower() for word in words}
+        if not chosen or not chosen <= set(self.choices):
+            raise ConfigError("argument(s) must be one of the following: " + ", ".join(self.choices))
+        value = tuple(word for word in self.choices[1:] if word in chosen)
+        reason = self.check(value)
+        if reason is not None:
+            raise ConfigError(reason)
+        return value
+
+    def show(self, value: tuple[str, ...]) -> bytes:
+        return " ".join(value or self.choices[:1]).encode()
+
+
 class Integer(Directive[int]):
     """A whole number between ``low`` and ``high``; outside ``clamp``, but within these, it is pulled to its border."""
 
@@ -491,7 +519,7 @@ def no_path(name: str, empty_allowed: bool, what: str) -> Callable[[str], str | 
 
 
 __all__ = [
-    "INT64_MAX", "INT_MAX", "INT_MIN", "UINT64_MAX", "UINT_MAX", "Bind", "Choice", "ClientOutputLimits", "ConfigError",
-    "Directive", "Directory", "EventClasses", "Integer", "Integers", "Line", "Memory", "Octal", "OutputLimit",
-    "OutputLimits", "Save", "SavePoint", "Secret", "Text", "YesNo", "no_path",
+    "INT64_MAX", "INT_MAX", "INT_MIN", "UINT64_MAX", "UINT_MAX", "Bind", "Choice", "Choices", "ClientOutputLimits",
+    "ConfigError", "Directive", "Directory", "EventClasses", "Integer", "Integers", "Line", "Memory", "Octal",
+    "OutputLimit", "OutputLimits", "Save", "SavePoint", "Secret", "Text", "YesNo", "no_path",
 ]  # fmt: skip

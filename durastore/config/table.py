@@ -18,6 +18,7 @@ from durastore.config.directives import (
     UINT_MAX,
     Bind,
     Choice,
+    Choices,
     ClientOutputLimits,
     Directive,
     Directory,
@@ -126,16 +127,39 @@ LOG_FILE: Final = Text(
     "collect.", immutable=True,
 )  # fmt: skip
 PID_FILE: Final = Text(
-    "pidfile", "", "A file to write the process id to; it is removed at shutdown. Empty: none.", immutable=True
-)
+    "pidfile", "", "A file to write the process id to, from dir if relative; it is removed at shutdown. Empty: none, "
+    "or /var/run/durastore.pid with daemonize. One that cannot be written is no reason not to start.", immutable=True,
+)  # fmt: skip
 DAEMONIZE: Final = YesNo(
-    "daemonize", False, "Go to the background at start. Leave it to the service manager instead: the server stays in "
-    "the foreground whatever is set here.", immutable=True, effect=False,
+    "daemonize", False, "Go to the background at start: the command returns when the server listens, with 0, or 1 when "
+    "it does not get there. Without a logfile there is no log from then on. Under a service manager leave it off.",
+    immutable=True,
 )  # fmt: skip
 SUPERVISED: Final = Choice(
-    "supervised", "no", "How to tell a service manager that the server is ready: systemd uses $NOTIFY_SOCKET, auto "
-    "does so when that is set, no keeps silent. upstart is accepted and does nothing.",
-    ("upstart", "systemd", "auto", "no"), immutable=True,
+    "supervised", "no", "How to tell a service manager that the server is ready: systemd sends READY=1 and the state "
+    "of loading to $NOTIFY_SOCKET, upstart stops the process once, auto does what the environment asks for. It takes "
+    "precedence over daemonize.", ("upstart", "systemd", "auto", "no"), immutable=True,
+)  # fmt: skip
+
+
+def _check_shutdown(words: tuple[str, ...]) -> str | None:
+    if {"save", "nosave"} <= set(words):
+        return "shutdown options SAVE and NOSAVE can't be used simultaneously"
+    return None
+
+
+_SHUTDOWN_WORDS: Final = ("default", "save", "nosave", "now", "force")
+SHUTDOWN_ON_SIGINT: Final = Choices(
+    "shutdown-on-sigint", "What SIGINT (control-C) does, in the words of SHUTDOWN: save or nosave, now, force. "
+    "default: a snapshot is saved where there are save points, and a server that cannot make its data durable goes on.",
+    _SHUTDOWN_WORDS, _check_shutdown,
+)  # fmt: skip
+SHUTDOWN_ON_SIGTERM: Final = Choices(
+    "shutdown-on-sigterm", "The same for SIGTERM, which service managers send.", _SHUTDOWN_WORDS, _check_shutdown,
+)  # fmt: skip
+SHUTDOWN_TIMEOUT: Final = Integer(
+    "shutdown-timeout", 10, "How long a shutdown waits for replicas that lag behind. 0: not at all.", unit="seconds",
+    effect=False,
 )  # fmt: skip
 HZ: Final = Integer(
     "hz", 10, "How often a second the background work runs: expiry, timeouts, statistics. More makes expired keys go "
@@ -462,7 +486,8 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Section(
         "Process", "The process, its log and its background work.",
         (
-            DATABASES, LOG_LEVEL, LOG_FILE, PID_FILE, SUPERVISED, DAEMONIZE, HZ, DYNAMIC_HZ, IO_THREADS,
+            DATABASES, LOG_LEVEL, LOG_FILE, PID_FILE, DAEMONIZE, SUPERVISED, SHUTDOWN_ON_SIGINT,
+            SHUTDOWN_ON_SIGTERM, SHUTDOWN_TIMEOUT, HZ, DYNAMIC_HZ, IO_THREADS,
             ALWAYS_SHOW_LOGO, SET_PROC_TITLE, PROC_TITLE_TEMPLATE, LOCALE_COLLATE, CRASH_LOG_ENABLED, DISABLE_THP,
             OOM_SCORE_ADJ, OOM_SCORE_ADJ_VALUES, IGNORE_WARNINGS, JEMALLOC_BG_THREAD,
         ),

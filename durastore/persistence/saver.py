@@ -135,6 +135,12 @@ class Saver:
         elif self.snapshot is not None:
             self.snapshot.close()
 
+    def abandon(self) -> None:
+        """Removes what a save that will not end has left, as the process is about to."""
+        temporary = self._temporary(self._path())
+        if self._disk.exists(temporary):
+            self._discard(temporary)
+
     async def _run(self, snapshot: Snapshot, dirty: int) -> None:
         begun = self.started
         path = self._path()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 
 import trio
 
@@ -12,30 +13,32 @@ from durastore.config import Config
 from durastore.config import table as directives
 from durastore.server import logs
 from durastore.server.server import Server, banner
+from durastore.server.supervision import Supervision, go_to_background, supervised_mode
 
 
 def serve(config: Config) -> int:
     """Serves with this configuration until it is told to stop; returns the exit status."""
+    waiting = -1
+    if config[directives.DAEMONIZE] and supervised_mode(config[directives.SUPERVISED], os.environ) == "no":
+        waiting = go_to_background()
     path = config[directives.LOG_FILE]
     try:
         logs.start_logging(config[directives.LOG_LEVEL], config.resolve(path) if path else "")
     except OSError as error:
-        print(f"Can't open the log file: {error.strerror}")
+        print(f"Can't open the log file: {error.strerror}", flush=True)
         return 1
     log = logging.getLogger("durastore.server")
     log.warning("%s", banner(config))
     if config.file is None:
         log.warning("no conf file given, using the defaults")
-    pid_file = config[directives.PID_FILE]
-    if pid_file:
-        with open(config.resolve(pid_file), "w", encoding="ascii") as file:
-            file.write(f"{os.getpid()}\n")
+    # A terminal that is closed is no reason to end.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    supervision = Supervision(config, os.environ, waiting)
     # The keyspace holds no cycles, and a collection's time grows with the number of objects: reference counts
     # are enough while serving.
     gc.disable()
     gc.freeze()
     try:
-        return trio.run(Server(config).run)
+        return trio.run(Server(config, supervision).run)
     finally:
-        if pid_file:
-            os.unlink(config.resolve(pid_file))
+        supervision.close()

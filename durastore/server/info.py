@@ -61,7 +61,7 @@ def _server(server: Server) -> Fields:
         ("atomicvar_api", "gil"),
         ("gcc_version", platform.python_compiler().removeprefix("GCC ")),
         ("process_id", os.getpid()),
-        ("process_supervised", config[directives.SUPERVISED]),
+        ("process_supervised", server.supervision.mode),
         ("run_id", server.run_id),
         ("tcp_port", port),
         ("server_time_usec", time.time_ns() // 1000),
@@ -182,7 +182,7 @@ def _persistence(server: Server) -> Fields:
         ("rdb_last_cow_size", 0),
         ("rdb_last_load_keys_expired", loader.keys_expired),
         ("rdb_last_load_keys_loaded", loader.keys_loaded),
-        ("aof_enabled", _yes(log.enabled)),
+        ("aof_enabled", _yes(rewriter.on)),
         ("aof_rewrite_in_progress", _yes(log.rewriting)),
         ("aof_rewrite_scheduled", _yes(rewriter.scheduled)),
         ("aof_last_rewrite_time_sec", rewriter.last_seconds),
@@ -195,7 +195,7 @@ def _persistence(server: Server) -> Fields:
         ("module_fork_in_progress", 0),
         ("module_fork_last_cow_size", 0),
     ]
-    if log.enabled:
+    if rewriter.on:
         fields += [
             ("aof_current_size", rewriter.current_size()),
             ("aof_base_size", rewriter.base_size),

@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import time
+from typing import Final
 
 import trio
 
@@ -16,6 +17,7 @@ from durastore.commands.client import Client
 from durastore.commands.errors import CommandError
 from durastore.config import Config, ConfigError
 from durastore.config import table as directives
+from durastore.config.directives import Directive
 from durastore.engine.engine import Engine
 from durastore.persistence.aof.log import AppendLog, LogSettings
 from durastore.persistence.aof.manifest import AofError
@@ -31,6 +33,7 @@ from durastore.server.host import ServerHost
 from durastore.server.hub import Hub
 from durastore.server.listeners import Admission, ListenError, open_listeners
 from durastore.server.reactor import Alarm, run_reactor
+from durastore.server.supervision import Supervision
 
 _MISCONF_RDB = (
     b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
@@ -39,12 +42,18 @@ _MISCONF_RDB = (
     b"error."
 )
 
+_SHUTDOWN_WORDS: Final[dict[int, Directive[tuple[str, ...]]]] = {
+    signal.SIGINT: directives.SHUTDOWN_ON_SIGINT,
+    signal.SIGTERM: directives.SHUTDOWN_ON_SIGTERM,
+}
+
 
 class Server:
     """A server that has its configuration, and nothing else yet; ``run`` does the rest."""
 
-    def __init__(self, config: Config, disk: Disk | None = None) -> None:
+    def __init__(self, config: Config, supervision: Supervision, disk: Disk | None = None) -> None:
         self.config = config
+        self.supervision = supervision
         self.logger = logging.getLogger("durastore.server")
         self.disk = disk if disk is not None else RealDisk()
         self.run_id = os.urandom(20).hex()
@@ -127,6 +136,7 @@ class Server:
             return 1
         for sock in listeners:
             self.hub.listen(sock)
+        self.supervision.listening()
         self.engine.loading = True
         self.engine.instance.loading = True
         self.engine.update_guard()
@@ -136,6 +146,7 @@ class Server:
                 nursery.start_soon(self._watch_signals)
                 nursery.start_soon(run_reactor, self.hub)
                 nursery.start_soon(self.alarm.run)
+                nursery.start_soon(self._tell_progress)
                 nursery.start_soon(self._serve, nursery)
                 await self._stop.wait()
                 nursery.cancel_scope.cancel()
@@ -162,28 +173,47 @@ class Server:
         self.engine.instance.loading = False
         self.engine.update_guard()
         self.logger.info("Ready to accept connections")
+        self.supervision.ready()
         nursery.start_soon(self.cron.run)
+
+    async def _tell_progress(self) -> None:
+        """Tells who supervises the process how far loading is, each second."""
+        while self.engine.loading:
+            self.supervision.loading(self.loader.bytes_loaded / max(self.loader.bytes_total, 1))
+            await trio.sleep(1)
 
     async def _watch_signals(self) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            asked = False
             async for number in signals:
-                if asked and number == signal.SIGINT:
-                    self.logger.warning("You insist... exiting now.")
-                    self.exit_status = 1
-                    self._stop.set()
-                    return
-                self.logger.warning("Received %s scheduling shutdown...", signal.Signals(number).name)
-                asked = True
+                name = signal.Signals(number).name
+                self.logger.warning("Received %s scheduling shutdown...", name)
+                if number == signal.SIGINT:
+                    # The final snapshot may keep the event loop for long; whoever cannot wait need not.
+                    signal.signal(signal.SIGINT, self._insisted)
                 if self.engine.loading:
                     self.logger.warning("Received shutdown signal during loading, exiting now.")
                     self._stop.set()
                     return
-                self.prepare_shutdown(nosave=False, save=False, force=False)
+                words = self.config[_SHUTDOWN_WORDS[number]]
+                if not self.prepare_shutdown(nosave="nosave" in words, save="save" in words, force="force" in words):
+                    self.logger.warning("%s received but errors trying to shut down the server, check the logs", name)
+
+    def _insisted(self, number: int, frame: object) -> None:
+        """A second SIGINT: ends at once, wherever the server is."""
+        self.logger.warning("You insist... exiting now.")
+        self.saver.abandon()
+        self.supervision.close()
+        os._exit(1)
 
     def prepare_shutdown(self, *, nosave: bool, save: bool, force: bool) -> bool:
         """Makes everything durable and stops the server; False where that failed and ``force`` was not given."""
         self.logger.warning("User requested shutdown...")
+        self.supervision.stopping()
+        if self.rewriter.on and not self.rewriter.complete:
+            # The files on disk are those of an earlier log, which the next start must not take for this one.
+            self.logger.warning("Writing initial AOF%s", ". Exit anyway." if force else ", can't exit.")
+            if not force:
+                return False
         self.saver.cancel()
         self.rewriter.cancel()
         healthy = self.log.flush_now() or force
@@ -192,10 +222,16 @@ class Server:
             try:
                 self.saver.save()
             except SaveError as error:
-                self.logger.error("Error trying to save the DB, can't exit: %s", error)
+                self.logger.error(
+                    "Error trying to save the DB, %s: %s", "exit anyway" if force else "can't exit", error
+                )
                 healthy = force
         if not healthy:
             return False
+        # Nothing is served any more: a write that were acknowledged now would be in no file.
+        self.hub.stop_listening()
+        for connection in self.hub.connections.values():
+            connection.client.closing = True
         self._stop.set()
         return True
 
@@ -385,7 +421,7 @@ class Server:
             connection.session.parser.max_buffer = self.config[directives.CLIENT_QUERY_BUFFER_LIMIT]
 
     def _switch_log(self, enable: bool) -> None:
-        if enable == self.log.enabled or self.engine.loading:
+        if enable == self.rewriter.on or self.engine.loading:
             return
         if not enable:
             self.rewriter.turn_off()

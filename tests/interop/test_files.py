@@ -195,6 +195,49 @@ def test_the_log_is_turned_on_and_off_at_run_time(start_durastore: Starter) -> N
     assert ours.call("GET", "a") == b"2"
 
 
+def test_the_log_is_as_it_was_last_asked_for(start_durastore: Starter) -> None:
+    ours = start_durastore(appendonly="no", appendfsync="always")
+    switch = [request("CONFIG", "SET", "appendonly", word) for word in ("yes", "no")]
+    with ours.connect() as connection:
+        connection.send(switch[0] + request("INFO", "persistence") + switch[1] + request("INFO", "persistence"))
+        assert connection.read() == b"+OK\r\n"
+        assert b"aof_enabled:1\r\n" in connection.read()
+        assert connection.read() == b"+OK\r\n"
+        assert b"aof_enabled:0\r\n" in connection.read()
+    ours.until_info("persistence", "aof_rewrite_in_progress", "0")
+    assert ours.info("persistence", "aof_enabled") == "0"
+    assert ours.call("SHUTDOWN", "ABORT") == "ERR No shutdown in progress."
+    ours.call("CONFIG", "SET", "appendonly", "yes")
+    ours.until_info("persistence", "aof_rewrite_in_progress", "0")
+    ours.call("SET", "a", 1)
+    ours.kill()
+    ours.directives["appendonly"] = "yes"
+    ours.start()
+    assert ours.call("GET", "a") == b"1"
+
+
+def test_a_log_that_could_not_begin_is_tried_again(start_durastore: Starter) -> None:
+    ours = start_durastore(appendonly="no", appendfsync="always")
+    ours.call("SET", "a", 1)
+    ours.call("CONFIG", "SET", "appendonly", "yes")
+    ours.until_info("persistence", "aof_rewrite_in_progress", "0")
+    ours.call("CONFIG", "SET", "appendonly", "no")
+    folder = ours.folder / "appendonlydir"
+    folder.rename(ours.folder / "away")
+    (ours.folder / "appendonlydir").mkdir()
+    # The next base cannot be put where a folder stands.
+    (folder / "appendonly.aof.1.base.rdb").mkdir()
+    assert ours.call("CONFIG", "SET", "appendonly", "yes") == "OK"
+    ours.until_info("persistence", "aof_last_bgrewrite_status", "err")
+    (folder / "appendonly.aof.1.base.rdb").rmdir()
+    ours.until_info("persistence", "aof_last_bgrewrite_status", "ok")
+    ours.call("SET", "b", 2)
+    ours.kill()
+    ours.directives["appendonly"] = "yes"
+    ours.start()
+    assert ours.call("MGET", "a", "b") == [b"1", b"2"]
+
+
 def test_a_log_begins_with_the_snapshot_that_is_there(start_durastore: Starter) -> None:
     ours = start_durastore(appendonly="no", appendfsync="always")
     ours.call("SET", "a", 1)

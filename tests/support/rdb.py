@@ -103,6 +103,13 @@ def read_all(data: bytes) -> tuple[RdbReader, list[Entry]]:
     return reader, sorted(entries, key=_order)
 
 
+def strings_file(count: int) -> bytes:
+    """An RDB file of so many strings, ``key:0`` and on, without a checksum."""
+    keys = [b"key:%d" % i for i in range(count)]
+    entries = b"".join(b"\x00%c%s\x05value" % (len(key), key) for key in keys)
+    return b"REDIS0011\xfe\x00" + entries + b"\xff" + bytes(8)
+
+
 def _order(entry: Entry) -> tuple[int, str]:
     return entry["db"], entry["key"]
 

@@ -30,7 +30,7 @@ class ServerError(Exception):
     """A server that did not start or ended by itself; the text has the end of its log."""
 
 
-def _durastore_environment() -> dict[str, str]:
+def durastore_environment() -> dict[str, str]:
     """The environment in which ``python -m durastore`` is the package that the tests import, whatever the folder."""
     spec = importlib.util.find_spec("durastore")
     assert spec is not None
@@ -159,7 +159,7 @@ class Server:
         """Returns when the server answers PING with something other than LOADING. Raises ServerError."""
         deadline = time.monotonic() + START_SECONDS
         tick = FIRST_TICK
-        while not self._answers():
+        while not self.answers():
             assert self.process is not None
             try:
                 # The wait for the next try is a wait for the process's end, which is an answer as well.
@@ -172,7 +172,8 @@ class Server:
                 self.kill()
                 raise ServerError(f"{self.command} is not ready after {START_SECONDS} s:\n{self.log_tail()}")
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether the server answers, and not that it is loading."""
         try:
             with Connection(socket.create_connection(("127.0.0.1", self.port), timeout=5)) as connection:
                 reply = connection.call("PING")
@@ -253,7 +254,7 @@ class Server:
 
 def durastore_server(folder: Path, directives: dict[str, str] | None = None) -> Server:
     """A durastore over ``folder``, not yet started. DURASTORE_INTERPRETED in the environment reaches it."""
-    return Server(durastore_command(), folder, directives, _durastore_environment())
+    return Server(durastore_command(), folder, directives, durastore_environment())
 
 
 def valkey_server(folder: Path, directives: dict[str, str] | None = None) -> Server:

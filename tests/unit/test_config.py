@@ -237,6 +237,9 @@ def test_get_takes_globs_in_any_case_and_shows_aliases() -> None:
         ("client-output-buffer-limit", "NORMAL 1kb 2 3", "normal 1024 2 3 slave 268435456 67108864 60 "
          "pubsub 33554432 8388608 60"),
         ("slave-lazy-flush", "yes", "yes"),
+        ("shutdown-on-sigterm", "FORCE now nosave", "nosave now force"),
+        ("shutdown-on-sigint", "default save save", "save"),
+        ("shutdown-on-sigint", "default", "default"),
     ],
 )  # fmt: skip
 def test_get_shows_values_in_redis_spelling(name: str, value: str, shown: str) -> None:
@@ -288,6 +291,8 @@ def test_event_classes_are_kept_even_where_redis_does_not_show_them() -> None:
         ("proc-title-template", "{title} ", "template format is invalid or contains unknown variables"),
         ("proc-title-template", "{x}", "template format is invalid or contains unknown variables"),
         ("bind", " ".join("123456789abcdefgh"), "Too many bind addresses specified."),
+        ("shutdown-on-sigint", "save nosave", "shutdown options SAVE and NOSAVE can't be used simultaneously"),
+        ("shutdown-on-sigterm", "", "argument(s) must be one of the following: default, save, nosave, now, force"),
         ("oom-score-adj-values", "1 2", "wrong number of arguments"),
     ],
 )  # fmt: skip

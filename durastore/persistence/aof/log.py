@@ -99,11 +99,6 @@ class AppendLog(JournalSink):
         self.trusted = True
         self._mending = False
 
-    @property
-    def enabled(self) -> bool:
-        """Whether there is a log at present."""
-        return self.writer is not None
-
     def appended(self) -> int:
         """See JournalSink."""
         return self._written

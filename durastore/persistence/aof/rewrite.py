@@ -70,8 +70,10 @@ class Rewriter:
         self.failures = 0
         self.started = 0.0
         self._failed_at = 0.0
+        # Whether there is a log, or is to be one.
+        self.on = False
         # False between CONFIG SET appendonly yes and the first base: the manifest does not name the log yet.
-        self._complete = True
+        self.complete = True
 
     @property
     def _settings(self) -> LogSettings:
@@ -98,6 +100,7 @@ class Rewriter:
 
         Raises OSError.
         """
+        self.on = True
         settings = self._settings
         self._disk.make_folder(settings.folder)
         self._remove_leftovers()
@@ -164,7 +167,8 @@ class Rewriter:
         self._log.rewriting = True
         self.started = time.monotonic()
         log.info("Background append only file rewriting started")
-        self._nursery.start_soon(self._run)
+        self._scope = trio.CancelScope()
+        self._nursery.start_soon(self._run, self._scope)
 
     def cancel(self) -> None:
         """Ends a rewrite without a result."""
@@ -175,7 +179,7 @@ class Rewriter:
 
     def consider(self) -> None:
         """Starts a rewrite that was put off, that the log's growth asks for, or that has to mend the log."""
-        if self._log.rewriting or not self._log.enabled or not self._may_start():
+        if self._log.rewriting or not self.on or not self._may_start():
             return
         settings = self._settings
         grown = (
@@ -184,7 +188,7 @@ class Rewriter:
             and self.current_size() * 100 >= self.base_size * (100 + settings.rewrite_percentage)
         )
         broken = (
-            not self._complete
+            not self.complete
             or not self._log.trusted
             or (self._log.writer is not None and not self._log.writer.trusted)
         )
@@ -194,10 +198,10 @@ class Rewriter:
                 log.info("Starting automatic rewriting of AOF: it has grown to %d bytes", self.current_size())
             self.start()
 
-    async def _run(self) -> None:
+    async def _run(self, scope: trio.CancelScope) -> None:
         switched = False
         try:
-            with trio.CancelScope() as self._scope:
+            with scope:
                 manifest = self._manifest.copy()
                 increment = await trio.to_thread.run_sync(self._prepare, manifest)
                 # From here to the next await nobody else runs: the log holds every effect so far in its old file, and
@@ -238,7 +242,7 @@ class Rewriter:
         """The first step, in a thread: the new incremental file, behind all that are there."""
         increment = self._new_increment(manifest)
         manifest.increments.append(increment)
-        if self._complete:
+        if self.complete:
             store_manifest(self._disk, self._settings.folder, self._settings.filename, manifest)
         return increment
 
@@ -257,7 +261,7 @@ class Rewriter:
         self._disk.fsync_folder(self._settings.folder)
 
     def _succeeded(self) -> None:
-        self._complete = True
+        self.complete = True
         self.rewrites += 1
         self.last_ok = True
         self.failures = 0
@@ -278,7 +282,8 @@ class Rewriter:
         path = manifest_path(settings.folder, settings.filename)
         # What an earlier log left goes when the new one is complete, and not before.
         self._manifest = parse_manifest(path, self._disk.read_whole(path)) if self._disk.exists(path) else Manifest()
-        self._complete = False
+        self.on = True
+        self.complete = False
         self.start()
 
     def turn_off(self) -> None:
@@ -286,3 +291,5 @@ class Rewriter:
         self.cancel()
         self._log.flush_now()
         self._log.switch(None)
+        self.on = False
+        self.complete = True
