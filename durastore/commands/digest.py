@@ -9,10 +9,10 @@ from durastore.keyspace.database import Database, Keyspace
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set
-from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.sorted_sets import Entries, SortedSet
 from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream
 from durastore.keyspace.values import RawString
-from durastore.protocol.numbers import format_double
+from durastore.protocol.numbers import format_digits
 
 _ZERO: Final = bytes(20)
 
@@ -47,8 +47,9 @@ def value_digest(digest: bytes, value: object, expires: bool) -> bytes:
             digest = _xor(digest, member)
     elif isinstance(value, SortedSet):
         digest = _mix(digest, (3).to_bytes(4, "big"))
-        for member, score in value.scores.items():
-            digest = _xor(digest, _mix(_mix(_ZERO, member), format_double(score)))
+        entries = Entries(value, 0, value.count, False)
+        while entries.next():
+            digest = _xor(digest, _mix(_mix(_ZERO, entries.member), format_digits(entries.score)))
     elif isinstance(value, Hash):
         digest = _mix(digest, (4).to_bytes(4, "big"))
         expiries = value.expiries()

@@ -38,7 +38,7 @@ def encoding_of(value: object) -> bytes:
             return b"hashtable"
         return b"listpackex" if value.timed else b"listpack"
     if isinstance(value, SortedSet):
-        return b"listpack" if _small(list(value.scores)) else b"skiplist"
+        return b"listpack" if value.is_packed() else b"skiplist"
     assert isinstance(value, Stream)
     return b"stream"
 

@@ -296,11 +296,7 @@ def _value_size(value: object, samples: int) -> int:
     if isinstance(value, (Set, Hash)):
         return value.memory(samples)
     if isinstance(value, SortedSet):
-        return (
-            sys.getsizeof(value.scores)
-            + _words_size(list(value.scores), samples, len(value.scores))
-            + 24 * len(value.scores)
-        )
+        return value.memory(samples)
     assert isinstance(value, Stream)
     return int(value.memory())
 

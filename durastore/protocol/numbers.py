@@ -13,9 +13,14 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from durastore.protocol.grisu import decimal_digits
+
 INT64_MIN: Final = -9223372036854775808
 INT64_MAX: Final = 9223372036854775807
 
+# Exact as doubles.
+_TENS: Final = [1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15]
+_WHOLE_LIMIT: Final = 4611686018427387903.0
 _MANTISSA_BITS: Final = 64
 _LONG_DOUBLE_MAX: Final = Fraction(2) ** 16384 - Fraction(2) ** 16320
 _LONG_DOUBLE_TINY: Final = Fraction(2) ** -16445
@@ -88,25 +93,106 @@ def is_int(text: bytes) -> bool:
     return True
 
 
+def parse_double(text: bytes) -> float:
+    """A double as Redis takes it from clients: what strtod reads, as a whole and without leading spaces.
+
+    Raises NotANumber for anything else, for NaN, and for what overflows, or is too small not to be zero.
+    """
+    size: i64 = len(text)
+    if 0 < size <= 17:
+        # Numbers of up to 15 digits: both whole numbers of the quotient are exact, so it is rounded once.
+        pos: i64 = 1 if text[0] == 45 or text[0] == 43 else 0
+        value: i64 = 0
+        digits: i64 = 0
+        point: i64 = -1
+        while pos < size:
+            c: i64 = text[pos]
+            if 48 <= c <= 57:
+                value = value * 10 + c - 48
+                digits += 1
+            elif c == 46 and point == -1:
+                point = digits
+            else:
+                break
+            pos += 1
+        if pos == size and 0 < digits <= 15:
+            found = float(value) if point == -1 else float(value) / _TENS[digits - point]
+            return -found if text[0] == 45 else found
+    return _parse_other_double(text)
+
+
+def _parse_other_double(text: bytes) -> float:
+    if _INFINITY.match(text):
+        return -math.inf if text.startswith(b"-") else math.inf
+    found = _strtod(text)
+    if math.isinf(found) or (found == 0.0 and any(c in b"123456789abcdefABCDEF" for c in _mantissa(text))):
+        raise NotANumber
+    return found
+
+
+def _mantissa(text: bytes) -> bytes:
+    text = text.lower()
+    if b"x" in text:
+        return text.partition(b"x")[2].partition(b"p")[0]
+    return text.partition(b"e")[0]
+
+
+def _strtod(text: bytes) -> float:
+    """A finite decimal or hexadecimal number; infinity where it overflows."""
+    if _DECIMAL.match(text):
+        return float(text)
+    match = _HEXADECIMAL.match(text)
+    if match is None or not (match[2] or match[3]):
+        raise NotANumber
+    try:
+        return float.fromhex(text.decode())
+    except OverflowError:
+        return -math.inf if text.startswith(b"-") else math.inf
+
+
+def parse_score_bound(text: bytes) -> float:
+    """A double where Redis leaves all to strtod: nothing is 0, spaces may lead, and a NUL ends it."""
+    text = text.partition(b"\0")[0].lstrip(b" \t\n\v\f\r")
+    if not text:
+        return 0.0
+    if _INFINITY.match(text):
+        return -math.inf if text.startswith(b"-") else math.inf
+    return _strtod(text)
+
+
 def format_double(value: float) -> bytes:
-    """A double in the shortest form that reads back as itself, laid out as Redis does."""
+    """A double as Redis prints it: whole numbers up to half of 64 bits as integers, others by ``format_digits``."""
+    if -_WHOLE_LIMIT <= value <= _WHOLE_LIMIT:
+        whole: i64 = int(value)
+        if float(whole) == value:
+            return b"-0" if whole == 0 and math.copysign(1.0, value) < 0 else str(whole).encode()
+    return format_digits(value)
+
+
+def format_digits(value: float) -> bytes:
+    """A double by its digits (see ``durastore.protocol.grisu``), in one of Redis's three layouts."""
     if math.isinf(value):
         return b"inf" if value > 0 else b"-inf"
     if math.isnan(value):
         return b"nan"
-    if value == 0:
+    if value == 0.0:
         return b"-0" if math.copysign(1.0, value) < 0 else b"0"
-    if value == int(value) and abs(value) < 1e17:
-        return str(int(value)).encode()
-    text = repr(value)
-    mantissa, _, exponent = text.partition("e")
-    if mantissa.endswith(".0"):
-        mantissa = mantissa[:-2]
-    if not exponent:
-        if abs(value) < 1e-4:
-            return f"{value:.17g}".encode()
-        return mantissa.encode()
-    return f"{mantissa}e{exponent[0] if exponent[0] in '+-' else '+'}{exponent.lstrip('+-').lstrip('0')}".encode()
+    sign = b"-" if value < 0 else b""
+    digits, power = decimal_digits(abs(value))
+    size: i64 = len(digits)
+    exponent: i64 = power + size - 1
+    far: i64 = -exponent if exponent < 0 else exponent
+    if power >= 0 and far < size + 7:
+        return sign + digits + b"0" * power
+    if power < 0 and (power > -7 or far < 4):
+        whole: i64 = size + power
+        if whole <= 0:
+            return sign + b"0." + b"0" * -whole + digits
+        return sign + digits[:whole] + b"." + digits[whole:]
+    # The C library of Redis has room for so many.
+    digits = digits[: 18 - len(sign)]
+    mantissa = digits if size == 1 else digits[:1] + b"." + digits[1:]
+    return sign + mantissa + (b"e-" if exponent < 0 else b"e+") + str(far).encode()
 
 
 def parse_long_double(text: bytes) -> Fraction | float:

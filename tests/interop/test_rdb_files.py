@@ -12,14 +12,13 @@ from librt.strings import BytesWriter
 
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
-from durastore.keyspace.sorted_sets import SortedSet
 from durastore.keyspace.streams import Stream
 from durastore.persistence.rdb import RdbReader, RdbWriter, dump_value, load_dump
 from durastore.persistence.rdb.cursor import Cursor
 from durastore.persistence.rdb.primitives import write_count, write_string
 from support.rdb import describe_server, describe_value, read_all, text
 from support.servers import Server, redis_server, valkey_binary, valkey_server
-from support.values import hash_of, set_of
+from support.values import hash_of, set_of, zset_of
 
 FILES = sorted((Path(__file__).parents[2] / "fixtures" / "rdb").glob("*.rdb"))
 FUTURE = 4102444800000
@@ -108,10 +107,11 @@ def every_value(limits: Limits | None = None) -> dict[bytes, object]:
         b"hash": hash_of({value[:60]: value[:64] for value in texts}, limits=limits),
         b"large hash": hash_of({b"field %d" % i: b"value %d" % i for i in range(1000)}, limits=limits),
         b"hash of a long value": hash_of({b"f": b"v" * 65}, limits=limits),
-        b"zset": SortedSet(
-            {b"a": 1.0, b"b": -2.5, b"c": float("inf"), b"d": float("-inf"), b"e": 1e300, b"f": 0.1, b"g": 3e-10}
+        b"zset": zset_of(
+            {b"a": 1.0, b"b": -2.5, b"c": float("inf"), b"d": float("-inf"), b"e": 1e300, b"f": 0.1, b"g": 3e-10},
+            limits,
         ),
-        b"large zset": SortedSet({b"m%d" % i: i * 1.5 - 7 for i in range(1000)}),
+        b"large zset": zset_of({b"m%d" % i: i * 1.5 - 7 for i in range(1000)}, limits),
         b"stream": stream,
         b"never used stream": never_used,
     }

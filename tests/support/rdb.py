@@ -12,7 +12,7 @@ from durastore.keyspace.consumer_groups import PendingCursor, PendingEntry, Stre
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set
-from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.sorted_sets import Entries, SortedSet
 from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream
 from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import RdbReader
@@ -23,6 +23,15 @@ Entry = dict[str, Any]
 
 def text(data: bytes | bytearray) -> str:
     return bytes(data).decode("latin-1")
+
+
+def scores_of(value: SortedSet) -> dict[bytes, float]:
+    """What a sorted set holds, in its order."""
+    found = {}
+    entries = Entries(value, 0, value.count, False)
+    while entries.next():
+        found[entries.member] = entries.score
+    return found
 
 
 def describe_value(value: object) -> tuple[str, Any]:
@@ -38,7 +47,7 @@ def describe_value(value: object) -> tuple[str, Any]:
         pairs = zip(value.fields(), value.values(), strict=True)
         return "hash", sorted([text(f), text(v), expiries.get(f, -1)] for f, v in pairs)
     if isinstance(value, SortedSet):
-        return "zset", sorted([text(member), repr(score)] for member, score in value.scores.items())
+        return "zset", sorted([text(member), repr(score)] for member, score in scores_of(value).items())
     assert isinstance(value, Stream)
     return "stream", describe_stream(value)
 

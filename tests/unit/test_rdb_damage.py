@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
-from durastore.keyspace.sorted_sets import SortedSet
 from durastore.keyspace.streams import Stream
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import RdbError, RdbReader, RdbWriter, dump_value, load_dump
-from support.values import hash_of, set_of
+from support.values import hash_of, set_of, zset_of
 
 FILES = sorted((Path(__file__).parents[2] / "fixtures" / "rdb").glob("*.rdb"))
 
@@ -46,7 +45,7 @@ def small_file(version: int, compress: bool = True) -> bytes:
     writer.entry(b"list", List([b"a", b"5000", b"x" * 70]), -1)
     writer.entry(b"set", set_of([b"1", b"300"]), -1)
     writer.entry(b"texts", set_of([b"a", b"b"]), -1)
-    writer.entry(b"zset", SortedSet({b"m": 1.5, b"n": 2.0}), -1)
+    writer.entry(b"zset", zset_of({b"m": 1.5, b"n": 2.0}), -1)
     writer.entry(b"hash", hash_of({b"f": b"v", b"g": b"w" * 65}, {b"f": 1700000000000} if version == 80 else None), -1)
     writer.entry(b"stream", stream, -1)
     writer.end()

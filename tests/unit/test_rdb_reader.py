@@ -15,7 +15,7 @@ from durastore.keyspace.sorted_sets import SortedSet
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import RdbError, RdbReader, load_dump
 from durastore.persistence.rdb.legacy import check_intset, decode_ziplist, decode_zipmap
-from support.rdb import describe_value, read_all
+from support.rdb import describe_value, read_all, scores_of
 from support.values import hash_of
 
 
@@ -207,7 +207,7 @@ def test_values_that_make_no_sense(kind: int, body: bytes, version: int) -> None
 def test_text_scores() -> None:
     value = load_dump(payload(3, b"\x04\x01a\x03inf\x01b\x041e-5\x01c\xff\x01d\xfe"))
     assert isinstance(value, SortedSet)
-    assert value.scores == {b"a": float("inf"), b"b": 1e-5, b"c": float("-inf"), b"d": float("inf")}
+    assert scores_of(value) == {b"a": float("inf"), b"b": 1e-5, b"c": float("-inf"), b"d": float("inf")}
 
 
 @pytest.mark.parametrize(

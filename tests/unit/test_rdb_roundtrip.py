@@ -17,8 +17,8 @@ from durastore.keyspace.sorted_sets import SortedSet
 from durastore.keyspace.streams import Stream
 from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import RdbError, RdbReader, RdbWriter, dump_value, load_dump
-from support.rdb import describe_value
-from support.values import hash_of, set_of
+from support.rdb import describe_value, scores_of
+from support.values import hash_of, set_of, zset_of
 
 times = st.integers(0, 2**62)
 numbers = st.integers(-(2**63), 2**63 - 1).map(lambda n: b"%d" % n) | st.integers(-200, 200).map(lambda n: b"%d" % n)
@@ -65,7 +65,7 @@ values = st.one_of(
     st.lists(texts, min_size=1, max_size=40).map(List),
     st.lists(texts | numbers, min_size=1, max_size=40).map(set_of),
     st.lists(numbers, min_size=1, max_size=40).map(set_of),
-    st.dictionaries(texts, st.floats(allow_nan=False), min_size=1, max_size=30).map(SortedSet),
+    st.dictionaries(texts, st.floats(allow_nan=False), min_size=1, max_size=30).map(zset_of),
     hashes(),
     streams(),
 )
@@ -125,10 +125,14 @@ def test_file(
     assert reader.resizedb == {5: (len(entries), 0)}
 
 
-def test_negative_zero_score_keeps_its_sign() -> None:
-    loaded = load_dump(dump_value(SortedSet({b"m": -0.0})))
-    assert isinstance(loaded, SortedSet)
-    assert str(loaded.scores[b"m"]) == "-0.0"
+def test_negative_zero_score_keeps_its_sign_in_a_large_set() -> None:
+    small = load_dump(dump_value(zset_of({b"m": -0.0})))
+    assert isinstance(small, SortedSet)
+    # A listpack has whole scores as integers.
+    assert str(scores_of(small)[b"m"]) == "0.0"
+    large = load_dump(dump_value(zset_of({b"m": -0.0, b"long" * 20: 1.0})))
+    assert isinstance(large, SortedSet)
+    assert str(scores_of(large)[b"m"]) == "-0.0"
 
 
 def test_order_of_a_list_a_set_and_a_hash_is_kept() -> None:

@@ -10,13 +10,14 @@ import math
 import re
 from typing import Final
 
+from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from durastore.keyspace.hashes import Hash, build_hash
 from durastore.keyspace.lists import List
 from durastore.keyspace.packed import pack
 from durastore.keyspace.sets import Set, build_set
-from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.sorted_sets import DuplicateMember, SortedSet, build_sorted_set
 from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.cursor import Cursor
 from durastore.persistence.rdb.legacy import check_intset, decode_ziplist, decode_zipmap
@@ -258,19 +259,27 @@ def _expiry(cursor: Cursor, when: int) -> int:
 
 
 def _zset(cursor: Cursor, kind: i64) -> SortedSet | None:
-    size = cursor.count()
-    scores: dict[bytes, float] = {}
-    remaining: i64 = size
+    members: list[bytes] = []
+    scores = vec[float]()
+    remaining = cursor.count()
     while remaining > 0:
         remaining -= 1
         member = cursor.string()
         score = cursor.double() if kind == f.TYPE_ZSET_2 else _text_score(cursor)
         if math.isnan(score):
             cursor.fail("score that is not a number")
-        scores[member] = score
-    if len(scores) != size:
+        members.append(member)
+        scores = append(scores, score)
+    return _sorted_set(cursor, members, scores, False)
+
+
+def _sorted_set(cursor: Cursor, members: list[bytes], scores: vec[float], any_length: bool) -> SortedSet | None:
+    if not members:
+        return None
+    try:
+        return build_sorted_set(members, scores, cursor.limits, any_length)
+    except DuplicateMember:
         cursor.fail("duplicate members in a sorted set")
-    return SortedSet(scores) if scores else None
 
 
 def _text_score(cursor: Cursor) -> float:
@@ -296,11 +305,11 @@ def _compact_zset(cursor: Cursor, kind: i64) -> SortedSet | None:
     size: i64 = len(items)
     if size & 1:
         cursor.fail("sorted set with a member that has no score")
-    scores: dict[bytes, float] = {}
+    members: list[bytes] = []
+    scores = vec[float]()
     i: i64 = 0
     while i < size:
-        scores[items[i]] = _score(cursor, items[i + 1])
+        members.append(items[i])
+        scores = append(scores, _score(cursor, items[i + 1]))
         i += 2
-    if len(scores) * 2 != size:
-        cursor.fail("duplicate members in a sorted set")
-    return SortedSet(scores) if scores else None
+    return _sorted_set(cursor, members, scores, True)

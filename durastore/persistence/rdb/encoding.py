@@ -18,7 +18,7 @@ from durastore.keyspace.listpack import ListpackWriter
 from durastore.keyspace.lists import List
 from durastore.keyspace.packed import pack
 from durastore.keyspace.sets import Set
-from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.sorted_sets import Entries, SortedSet
 from durastore.keyspace.streams import Stream
 from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import format as f
@@ -39,8 +39,7 @@ def type_of(value: object, limits: Limits, version: i64) -> i64:
     if isinstance(value, Hash):
         return _hash_type(value, version)
     if isinstance(value, SortedSet):
-        short = len(value.scores) <= limits.zset_entries and _short(list(value.scores), limits.zset_value)
-        return f.TYPE_ZSET_LISTPACK if short else f.TYPE_ZSET_2
+        return f.TYPE_ZSET_LISTPACK if value.is_packed() else f.TYPE_ZSET_2
     if isinstance(value, Set):
         return _set_type(value)
     if isinstance(value, List):
@@ -149,18 +148,20 @@ def _save_fields(
 
 
 def _save_zset(out: BytesWriter, kind: i64, value: SortedSet, compress: bool) -> None:
-    scores = value.scores
     if kind == f.TYPE_ZSET_LISTPACK:
         row = ListpackWriter()
-        for score, member in sorted([(score, member) for member, score in scores.items()]):
-            row.string(member)
-            row.string(format_double(score))
+        entries = Entries(value, 0, value.count, False)
+        while entries.next():
+            row.string(entries.member)
+            row.string(format_double(entries.score))
         write_string(out, row.finish(), compress)
         return
-    write_count(out, len(scores))
-    for member, score in scores.items():
-        write_string(out, member, compress)
-        write_f64_le(out, score)
+    write_count(out, value.count)
+    # From the greatest to the smallest: so Redis's skip list takes each of them in at its head.
+    entries = Entries(value, 0, value.count, True)
+    while entries.next():
+        write_string(out, entries.member, compress)
+        write_f64_le(out, entries.score)
 
 
 def _save_list(out: BytesWriter, value: List, limits: Limits, compress: bool) -> None:
