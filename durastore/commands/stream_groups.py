@@ -70,7 +70,16 @@ def _existing_group(client: Client, argv: list[bytes]) -> StreamGroup:
     return group
 
 
-@command("xgroup", "", 0, summary="A container for consumer groups commands.", since="5.0.0", arity=-2)
+@command(
+    "xgroup",
+    "",
+    0,
+    summary="A container for consumer groups commands.",
+    since="5.0.0",
+    complexity="Depends on subcommand.",
+    categories="",
+    arity=-2,
+)
 def xgroup(client: Client, argv: list[bytes]) -> None:
     """XGROUP, whose subcommands do the work."""
 
@@ -109,7 +118,7 @@ def _bad_subcommand(argv: list[bytes]) -> CommandError:
 
 @command(
     "xgroup|create",
-    "key group <id | $> [MKSTREAM] [ENTRIESREAD entries-read:integer]",
+    "key group <id-selector: id | $(new-id)> [MKSTREAM] [ENTRIESREAD entries-read]",
     WRITE | DENYOOM,
     summary="Creates a consumer group.",
     since="5.0.0",
@@ -142,7 +151,7 @@ def xgroup_create(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "xgroup|setid",
-    "key group <id | $> [ENTRIESREAD entries-read:integer]",
+    "key group <id-selector: id | $(new-id)> [ENTRIESREAD entriesread:integer=entries-read]",
     WRITE,
     summary="Sets the last-delivered ID of a consumer group.",
     since="5.0.0",
@@ -291,7 +300,7 @@ def xack(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "xpending",
-    "key group [[IDLE min-idle-time:integer] start:string end:string count [consumer]]",
+    "key group [filters: [IDLE min-idle-time:integer@6.2.0] start:string end:string count [consumer]]",
     READONLY,
     summary="Returns the information and entries from a stream consumer group's pending entries list.",
     since="5.0.0",
@@ -431,7 +440,7 @@ def _claim_options(client: Client, argv: list[bytes], i: i64) -> _Claim:
     "key group consumer min-idle-time id [id ...] [IDLE ms:integer] [TIME unix-time-milliseconds] [RETRYCOUNT count] "
     "[FORCE] [JUSTID] [LASTID lastid]",
     WRITE | FAST,
-    summary="Changes, or acquires, ownership of a message in a consumer group, as if the message was delivered to a "
+    summary="Changes, or acquires, ownership of a message in a consumer group, as if the message was delivered a "
     "consumer group member.",
     since="5.0.0",
     complexity="O(log N) with N being the number of messages in the PEL of the consumer group.",
@@ -523,11 +532,11 @@ def _forget(client: Client, key: bytes, group_name: bytes, group: StreamGroup, e
     "xautoclaim",
     "key group consumer min-idle-time start:string [COUNT count] [JUSTID]",
     WRITE | FAST,
-    summary="Changes, or acquires, ownership of messages in a consumer group, as if the messages were delivered to a "
+    summary="Changes, or acquires, ownership of messages in a consumer group, as if the messages were delivered to as "
     "consumer group member.",
     since="6.2.0",
     complexity="O(1) if COUNT is small.",
-    keys="RW access delete",
+    keys="RW delete",
     tips="nondeterministic_output",
     history=(
         ("7.0.0", "Added an element to the reply array, containing deleted entries the command cleared from the PEL"),

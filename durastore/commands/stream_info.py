@@ -18,7 +18,16 @@ from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream
 _DEFAULT_COUNT: Final = 10
 
 
-@command("xinfo", "", 0, summary="A container for stream introspection commands.", since="5.0.0", arity=-2)
+@command(
+    "xinfo",
+    "",
+    0,
+    summary="A container for stream introspection commands.",
+    since="5.0.0",
+    complexity="Depends on subcommand.",
+    categories="",
+    arity=-2,
+)
 def xinfo(client: Client, argv: list[bytes]) -> None:
     """XINFO, whose subcommands do the work."""
 
@@ -38,7 +47,7 @@ def _existing(client: Client, key: bytes) -> Stream:
     since="5.0.0",
     keys="RO access",
     tips="nondeterministic_output",
-    history=(("7.2.0", "Added the `inactive` field, and changed the meaning of `idle`."),),
+    history=(("7.2.0", "Added the `inactive` field."),),
 )
 def xinfo_consumers(client: Client, argv: list[bytes]) -> None:
     """XINFO CONSUMERS."""
@@ -103,7 +112,7 @@ def _write_position(client: Client, stream: Stream, group: StreamGroup) -> None:
 
 @command(
     "xinfo|stream",
-    "key [FULL [COUNT count]]",
+    "key [full-block: FULL [COUNT count]]",
     READONLY,
     summary="Returns information about a stream.",
     since="5.0.0",

@@ -148,7 +148,7 @@ def _begin_stream(client: Client, key: bytes) -> None:
 
 @command(
     "xread",
-    "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
+    "[COUNT count] [BLOCK milliseconds] STREAMS <streams: key [key ...] id [id ...]>",
     READONLY | BLOCKING,
     summary="Returns messages from multiple streams with IDs greater than the ones requested. Blocks until a message "
     "is available otherwise.",
@@ -185,7 +185,8 @@ def xread(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "xreadgroup",
-    "GROUP <group consumer> [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
+    "GROUP <group-block: group consumer> [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS <streams: key [key ...] "
+    "id [id ...]>",
     WRITE | BLOCKING,
     summary="Returns new or historical messages from a stream for a consumer in a group. Blocks until a message is "
     "available otherwise.",

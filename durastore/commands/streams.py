@@ -52,7 +52,8 @@ def _new_id(trim: Trim, last_id: StreamID, now: int) -> StreamID:
 
 @command(
     "xadd",
-    "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
+    "key [NOMKSTREAM@6.2.0] [trim: <strategy: MAXLEN | MINID@6.2.0> [operator: =(equal) | ~(approximately)] threshold "
+    "[LIMIT count@6.2.0]] <id-selector: *(auto-id) | id> field value [field value ...]",
     WRITE | DENYOOM | FAST,
     summary="Appends a new message to a stream. Creates the key if it doesn't exist.",
     since="5.0.0",
@@ -118,7 +119,7 @@ def _check_size(argv: list[bytes], at: i64) -> None:
     "xlen",
     "key",
     READONLY | FAST,
-    summary="Returns the number of messages in a stream.",
+    summary="Return the number of messages in a stream.",
     since="5.0.0",
     keys="RO",
 )
@@ -212,7 +213,8 @@ def xdel(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "xtrim",
-    "key <MAXLEN | MINID> [= | ~] threshold [LIMIT count]",
+    "key <trim: <strategy: MAXLEN | MINID@6.2.0> [operator: =(equal) | ~(approximately)] threshold "
+    "[LIMIT count@6.2.0]>",
     WRITE,
     summary="Deletes messages from the beginning of a stream.",
     since="5.0.0",
@@ -245,7 +247,7 @@ def xtrim(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "xsetid",
-    "key last-id [ENTRIESADDED entries-added:integer] [MAXDELETEDID max-deleted-id]",
+    "key last-id [ENTRIESADDED entries-added@7.0.0] [MAXDELETEDID max-deleted-id@7.0.0]",
     WRITE | DENYOOM | FAST,
     summary="An internal command for replicating stream values.",
     since="5.0.0",
