@@ -198,8 +198,10 @@ class Trim:
         """Makes the request one that leaves exactly what an approximate trim has left."""
         if self.approximate:
             effect[self.threshold - 1] = b"="
-            left = b"%d" % stream.length if self.strategy == BY_LENGTH else id_text(stream.first_id)
-            effect[self.threshold] = left
+            if self.strategy == BY_LENGTH:
+                effect[self.threshold] = b"%d" % stream.length
+            else:
+                effect[self.threshold] = id_text(stream.first_id if stream.length else LAST)
 
 
 def trim_arguments(client: Client, argv: list[bytes], adding: bool) -> Trim:

@@ -55,7 +55,7 @@ def journalled(of: Engine) -> list[str]:
         (b"xtrim s maxlen 3", ["xtrim s maxlen 3"]),
         (b"xtrim s maxlen ~ 3", []),
         (b"xtrim s maxlen ~ 0", ["xtrim s maxlen = 0"]),
-        (b"xtrim s minid ~ 9", ["xtrim s minid = 0-0"]),
+        (b"xtrim s minid ~ 9", ["xtrim s minid = 18446744073709551615-18446744073709551615"]),
         (b"xdel s 1-1 7-7", ["xdel s 1-1 7-7"]),
         (b"xdel s 7-7", []),
         (b"xread streams s 0", []),
