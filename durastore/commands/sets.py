@@ -242,8 +242,7 @@ def _pop_one(client: Client, key: bytes) -> None:
         return
     owned = client.db.own(key, held)
     assert isinstance(owned, Set)
-    member = owned.random_member()
-    owned.remove(member)
+    member = owned.pop_random()
     client.instance.dirty += 1
     client.instance.propagate([b"SREM", key, member])
     client.notify(events.SET, b"spop", key)
@@ -303,10 +302,7 @@ def spop(client: Client, argv: list[bytes]) -> None:
 def _take_few(client: Client, key: bytes, held: Set, count: i64) -> list[bytes]:
     owned = client.db.writable(key, held)
     assert isinstance(owned, Set)
-    chosen = owned.sample(count)
-    for member in chosen:
-        owned.remove(member)
-    return chosen
+    return [owned.pop_random() for _ in range(count)]
 
 
 def _take_most(client: Client, key: bytes, held: Set, count: i64) -> list[bytes]:

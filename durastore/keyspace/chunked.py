@@ -50,10 +50,17 @@ class Chunk:
         self.next_expiry: i64 = NEVER
         self.start: i64 = start
         self.depth: i64 = depth
+        # The keys once more, in any order, from the first random draw on until a key is removed by its name: a dict
+        # has no n-th key, and walking to one touches the memory of each key on the way.
+        self.drawn: list[bytes] | None = None
 
-    def last(self) -> bool:
-        """Whether it ends where hash space ends."""
-        return self.depth == 0 or self.start > HASH_MASK - (HALF >> (self.depth - 1))
+    def random_index(self) -> i64:
+        """A random index of ``drawn``, which is made if need be; there must be a key."""
+        drawn = self.drawn
+        if drawn is None:
+            drawn = list(self.items)
+            self.drawn = drawn
+        return randrange(len(drawn))
 
 
 @final
@@ -96,6 +103,8 @@ class Chunked:
         after: i64 = len(items)
         if after == before:
             return False
+        if chunk.drawn is not None:
+            chunk.drawn.append(key)
         self.count += 1
         if after > CHUNK_LIMIT:
             self._split(chunk)
@@ -114,6 +123,8 @@ class Chunked:
         after: i64 = len(items)
         if after == before:
             return False
+        if chunk.drawn is not None:
+            chunk.drawn.append(key)
         self.count += 1
         if after > CHUNK_LIMIT:
             self._split(chunk)
@@ -126,6 +137,12 @@ class Chunked:
             return False
         if chunk.owner is not self.owner:
             chunk = self._own(chunk)
+        chunk.drawn = None
+        self._drop(chunk, key)
+        return True
+
+    def _drop(self, chunk: Chunk, key: bytes) -> None:
+        """Takes a key out of a chunk that is owned and has it."""
         del chunk.items[key]
         self.count -= 1
         expires = chunk.expires
@@ -133,7 +150,6 @@ class Chunked:
             self.expires_count -= 1
         if chunk.depth and len(chunk.items) < _SPARSE:
             self._merge(chunk)
-        return True
 
     def copy(self) -> Chunked:
         """A copy; the chunks are shared until either side changes them."""
@@ -287,12 +303,34 @@ class Chunked:
 
     # Chance
 
+    def _random_chunk(self) -> Chunk:
+        while True:
+            chunk = self.directory[randrange(len(self.directory))]
+            if chunk.items:
+                return chunk
+
     def random_key(self) -> bytes:
         """A random key; there must be one."""
-        while True:
-            items = self.directory[randrange(len(self.directory))].items
-            if items:
-                return list(items)[randrange(len(items))]
+        chunk = self._random_chunk()
+        index = chunk.random_index()
+        drawn = chunk.drawn
+        assert drawn is not None
+        return drawn[index]
+
+    def pop_random(self) -> bytes:
+        """Takes a random key out; there must be one."""
+        chunk = self._random_chunk()
+        if chunk.owner is not self.owner:
+            chunk = self._own(chunk)
+        index = chunk.random_index()
+        drawn = chunk.drawn
+        assert drawn is not None
+        key = drawn[index]
+        last = drawn.pop()
+        if index < len(drawn):
+            drawn[index] = last
+        self._drop(chunk, key)
+        return key
 
     def random_keys(self, count: i64) -> list[bytes]:
         """So many random keys, the same one maybe more than once; there must be one."""

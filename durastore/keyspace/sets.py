@@ -173,6 +173,15 @@ class Set(Value):
             return str(intset.at(packed, randrange(intset.size(packed)))).encode()
         return element_at(packed, skip(packed, HEADER, randrange(length(packed))))
 
+    def pop_random(self) -> bytes:
+        """Takes a random member out."""
+        table = self.table
+        if table is not None:
+            return table.pop_random()
+        member = self.random_member()
+        self.remove(member)
+        return member
+
     def random_members(self, count: i64) -> list[bytes]:
         """So many random members, the same one maybe more than once."""
         table = self.table

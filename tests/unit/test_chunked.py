@@ -21,6 +21,7 @@ def content(chunked: Chunked) -> dict[bytes, tuple[object, int]]:
             assert name not in found
             found[name] = (value, chunked.expiry(name))
         assert set(chunk.expires or {}) <= set(chunk.items)
+        assert chunk.drawn is None or sorted(chunk.drawn) == sorted(chunk.items)
         assert all(when >= chunk.next_expiry >= chunked.next_expiry for when in (chunk.expires or {}).values())
     assert len(found) == chunked.count
     assert sum(when != NEVER for _, when in found.values()) == chunked.expires_count
@@ -47,7 +48,8 @@ def test_it_grows_in_small_chunks_and_shrinks_to_one() -> None:
 
 
 actions = st.tuples(
-    st.sampled_from(("put", "remove", "expire", "persist", "copy", "swap", "fill", "empty")), st.integers(0, 3999)
+    st.sampled_from(("put", "remove", "expire", "persist", "copy", "swap", "fill", "empty", "draw", "pop")),
+    st.integers(0, 3999),
 )
 
 
@@ -71,6 +73,10 @@ def test_copies_never_see_what_happens_to_the_other_side(steps: list[tuple[str, 
             assert one.clear_expiry(name) == (model.get(name, (None, NEVER))[1] != NEVER)
             if name in model:
                 model[name] = (model[name][0], NEVER)
+        elif action == "draw" and model:
+            assert one.random_key() in model
+        elif action == "pop" and model:
+            del model[one.pop_random()]
         elif action == "copy":
             other, other_model = one.copy(), model.copy()
         elif action == "swap":
