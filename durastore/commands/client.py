@@ -119,6 +119,14 @@ class Host:
         """
         raise NotImplementedError
 
+    def log_enabled(self) -> bool:
+        """Whether there is an append-only log."""
+        raise NotImplementedError
+
+    def log_durable(self) -> int:
+        """The offset up to which the log is on disk (see ``Client.log_offset``)."""
+        raise NotImplementedError
+
     def write_error(self) -> bytes | None:
         """Why writes are refused at present (-MISCONF), or None."""
         raise NotImplementedError
@@ -149,12 +157,23 @@ class Dispatcher:
 class Blocked(Exception):
     """A command found nothing to do: it is to run again when one of its keys is ready (see ``Client.block``)."""
 
-    def __init__(self, kind: bytes, keys: list[bytes], deadline: i64, without_key: bool) -> None:
+    def __init__(
+        self,
+        kind: bytes,
+        keys: list[bytes],
+        deadline: i64,
+        without_key: bool = False,
+        for_log: bool = False,
+        runs_at_deadline: bool = False,
+    ) -> None:
         super().__init__(kind)
         self.kind = kind
         self.keys = keys
         self.deadline: i64 = deadline
         self.without_key = without_key
+        # It waits for the log (see ``Client.wait_for_log``), and runs again at the deadline instead of being answered.
+        self.for_log = for_log
+        self.runs_at_deadline = runs_at_deadline
 
 
 @final
@@ -248,6 +267,11 @@ class Client(Watcher):
         self.replaying = False
         # Its command waits for keys, or for the end of CLIENT PAUSE.
         self.blocked = False
+        # The offset of the log behind all that this client wrote in earlier wakes, and whether it has written in this.
+        self.log_offset: i64 = 0
+        self.unlogged = False
+        # The command runs again because its time is up.
+        self.time_is_up = False
         # Whoever runs commands here needs their replies at once (a log, a script).
         self.deny_blocking = False
 
@@ -268,6 +292,19 @@ class Client(Watcher):
         """
         if not self.in_multi and not self.deny_blocking:
             raise Blocked(kind, keys, deadline, without_key)
+
+    def wait_for_log(self, deadline: i64) -> None:
+        """Ends the command without a reply: it runs again when the log is durable up to ``log_offset``.
+
+        At the deadline (as for ``block``) it runs again with ``time_is_up`` set.  Returns where ``block`` does, too.
+        """
+        if not self.in_multi and not self.deny_blocking:
+            raise Blocked(b"", [], deadline, for_log=True, runs_at_deadline=True)
+
+    def wait_for_replicas(self, deadline: i64) -> None:
+        """As ``wait_for_log``, for what no replica will ever say, as there are none."""
+        if not self.in_multi and not self.deny_blocking:
+            raise Blocked(b"", [], deadline, runs_at_deadline=True)
 
     def key_changed(self) -> None:
         """A watched key was changed: the next EXEC fails."""

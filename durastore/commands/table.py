@@ -30,6 +30,7 @@ from durastore.commands import (
     streams,
     strings,
     transactions,
+    waiting,
 )
 from durastore.commands.spec import CommandSpec
 from durastore.commands.tablerow import Command
@@ -50,6 +51,7 @@ _GROUPS: Final = (
     (migrate, "generic", "@keyspace"),
     (expiry, "generic", "@keyspace"),
     (objects, "generic", "@keyspace"),
+    (waiting, "generic", "@connection"),
     (databases, "server", "@keyspace"),
     (connection, "connection", "@connection"),
     (clients, "connection", "@connection"),

@@ -66,6 +66,8 @@ class Waiting:
         self.kind = request.kind
         self.keys: list[bytes] = list(dict.fromkeys(request.keys))
         self.without_key = request.without_key
+        self.for_log = request.for_log
+        self.runs_at_deadline = request.runs_at_deadline
         self.db = db
         # Unix milliseconds; 0: none.
         self.deadline: i64 = deadline
@@ -92,6 +94,8 @@ class Blocking:
         self.keyspace = keyspace
         self.waker = Waker()
         self.blocked: dict[int, Waiting] = {}
+        # Those of them who wait for the log.
+        self.for_log: dict[Waiting, None] = {}
         self._heap: list[tuple[int, int, Waiting]] = []
         self._stale: i64 = 0
         self._numbers = 0
@@ -104,6 +108,8 @@ class Blocking:
         waiting = Waiting(session, request, db, deadline, self._numbers)
         session.waiting = waiting
         self.blocked[session.client.id] = waiting
+        if waiting.for_log:
+            self.for_log[waiting] = None
         for key in waiting.keys:
             waited = db.waited.get(key)
             if waited is None:
@@ -127,6 +133,8 @@ class Blocking:
         session.waiting = None
         waiting.over = True
         del self.blocked[session.client.id]
+        if waiting.for_log:
+            del self.for_log[waiting]
         waited_keys = waiting.db.waited
         for key in waiting.keys:
             queue = waited_keys[key]
@@ -179,6 +187,19 @@ class Blocking:
                 else:
                     passed += 1
 
+    def log_reaches(self, durable: i64) -> bool:
+        """Whether anybody waits for the log to be durable up to an offset that it has reached."""
+        return any(waiting.session.client.log_offset <= durable for waiting in self.for_log)
+
+    def serve_log(self, durable: i64) -> None:
+        """Runs again the commands that waited for the log to be durable up to an offset that it has reached."""
+        for waiting in list(self.for_log):
+            session = waiting.session
+            if session.client.log_offset <= durable:
+                self.leave(session)
+                session.run_again(waiting.deadline)
+                self.waker.wake(session)
+
     def time_out(self, now: i64) -> None:
         """Ends the waits whose time is up."""
         while self._heap:
@@ -205,7 +226,12 @@ class Blocking:
     def _end(self, waiting: Waiting, error: bytes) -> None:
         session = waiting.session
         self.leave(session)
-        session.give_up(error)
+        if waiting.runs_at_deadline and not error:
+            session.client.time_is_up = True
+            session.run_again(waiting.deadline)
+            session.client.time_is_up = False
+        else:
+            session.give_up(error)
         self.waker.wake(session)
 
     def timeouts(self) -> int:

@@ -29,6 +29,10 @@ class JournalSink:
         """The offset behind all that was appended."""
         raise NotImplementedError
 
+    def durable_offset(self) -> int:
+        """The offset up to which all is on disk."""
+        raise NotImplementedError
+
     def wait_for_disk(self) -> bool:
         """Whether replies are to wait until what was appended is durable."""
         raise NotImplementedError

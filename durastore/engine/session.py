@@ -201,6 +201,7 @@ class Session(Blockable):
         outcome: i64 = engine.run(client, command, argv)
         if outcome == UNCHANGED:
             return
+        client.unlogged = True
         if outcome == AS_SENT:
             self._journal(request, index)
         else:
@@ -245,6 +246,8 @@ class Session(Blockable):
                 self._flush_run()
                 index: i64 = client.db.index
                 outcome: i64 = engine.run(client, command, argv)
+                if outcome != UNCHANGED:
+                    client.unlogged = True
                 if outcome == AS_SENT:
                     engine.journal.add(argv, index)
                 elif outcome != UNCHANGED:

@@ -166,6 +166,14 @@ class ServerHost(Host):
         """MIGRATE's conversation with another server."""
         return ask_server(host, port, timeout / 1000, requests)
 
+    def log_enabled(self) -> bool:
+        """Whether there is an append-only log."""
+        return self._server.log.writer is not None
+
+    def log_durable(self) -> int:
+        """How much of it is on disk."""
+        return self._server.log.durable
+
     def write_error(self) -> bytes | None:
         """Why writes are refused."""
         return self._server.engine.write_refusal

@@ -185,9 +185,14 @@ class Hub:
             gated = len(self.gate) > 0 or self.log.wait_for_disk()
             for connection in touched:
                 connection.touched = False
-                connection.wrote = False
+                connection.client.unlogged = False
+                if connection.wrote:
+                    connection.wrote = False
+                    connection.client.log_offset = self.log.appended()
                 if not connection.closed:
                     self._flush(connection, gated)
+            if self.engine.blocking.for_log:
+                self._look_after_log()
 
     def touch(self, connection: Connection) -> None:
         """Has a connection's output, or its end, seen to in the next wake."""
@@ -317,11 +322,22 @@ class Hub:
     def time_out(self, now: i64) -> None:
         """Ends the waits of blocked clients whose time is up."""
         self.engine.begin_wake(now)
-        self.engine.blocking.time_out(now)
+        blocking = self.engine.blocking
+        blocking.time_out(now)
+        if blocking.for_log:
+            blocking.serve_log(self.log.durable_offset())
         self._finish(now)
+
+    def _look_after_log(self) -> None:
+        """Has ``time_out`` called soon where somebody waits for what the log has reached."""
+        blocking = self.engine.blocking
+        if blocking.log_reaches(self.log.durable_offset()):
+            blocking.waker.wake_at(int(self.engine.instance.now))
 
     def release(self, durable: int) -> None:
         """Sends the replies that waited for the log to be durable up to this offset."""
+        if self.engine.blocking.for_log:
+            self._look_after_log()
         gate = self.gate
         while gate and gate[0].offset <= durable:
             gated = gate.popleft()

@@ -103,6 +103,10 @@ class AppendLog(JournalSink):
         """See JournalSink."""
         return self._written
 
+    def durable_offset(self) -> int:
+        """See JournalSink."""
+        return self.durable
+
     def wait_for_disk(self) -> bool:
         """See JournalSink."""
         return self.writer is not None and self.durable < self._written and self.settings.fsync == "always"
