@@ -10,10 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support.servers import Server, durastore_server, valkey_server
 
 Starter = Callable[..., Server]
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("durastore", deadline=None)
+settings.load_profile("durastore")
 
 
 @pytest.fixture(scope="session")
