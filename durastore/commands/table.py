@@ -83,5 +83,6 @@ def build_table() -> dict[bytes, Command]:
         parent = table[container]
         if parent.subcommands is None:
             parent.subcommands = {}
+            parent.needs_second_word = True
         parent.subcommands[name] = command
     return table

@@ -33,6 +33,8 @@ class Command:
         self.flags: i64 = spec.flags
         self.group = spec.group or group
         words = spec.name.count("|") + 1
+        # Whether the request's first word alone does not tell the command.
+        self.needs_second_word = words > 1
         self.arguments: list[Argument] = parse_syntax(spec.syntax)
         self.arity: i64 = spec.arity or derive_arity(self.arguments, words)
         self.key_specs: list[KeySpec] = derive_keys(self.arguments, words, spec.keys)

@@ -13,6 +13,7 @@ from mypy_extensions import i64
 
 from durastore.commands.client import Client
 from durastore.commands.spec import ADMIN, PROTECTED
+from durastore.commands.tablerow import Command
 from durastore.commands.transactions import leave_transaction
 from durastore.engine.batch import BATCH, WORDS, Batch, Request
 from durastore.engine.blocking import Blockable
@@ -136,13 +137,20 @@ class Session(Blockable):
         count: i64 = 0
         words: i64 = 0
         outcome: i64 = REQUEST
+        command: Command | None = None
+        known = b""
         while count < limit and words < WORDS:
             outcome = parser.next()
             if outcome != REQUEST:
                 break
             request = batch.requests[count]
             request.argv = parser.argv
-            request.command = engine.find(parser.argv)
+            # A pipeline mostly repeats one command.
+            name = parser.argv[0]
+            if command is None or name != known or command.needs_second_word:
+                command = engine.find(parser.argv)
+                known = name
+            request.command = command
             request.start = parser.start
             request.end = parser.pos
             words += len(request.argv)

@@ -141,7 +141,13 @@ class RequestParser:
             if buf[pos] != 42:  # "*"
                 return self._inline()
             start: i64 = pos
-            count: i64 = self._number(pos + 1)
+            count: i64
+            # One digit is by far the commonest; everything else takes the careful path.
+            if pos + 4 <= size and buf[pos + 2] == 13 and 49 <= buf[pos + 1] <= 57:
+                count = buf[pos + 1] - 48
+                self.pos = pos + 4
+            else:
+                count = self._number(pos + 1)
             if count < -1:
                 if count == _INCOMPLETE:
                     return self._line_incomplete(b"too big mbulk count string")
@@ -170,7 +176,6 @@ class RequestParser:
                     return self._suspend(pos)
                 if buf[pos] != 36:  # "$"
                     return self._fail(b"expected '$', got '" + buf[pos : pos + 1] + b"'")
-                # One digit is by far the commonest; everything else takes the careful path.
                 if pos + 4 <= size and buf[pos + 2] == 13 and 48 <= buf[pos + 1] <= 57:
                     length = buf[pos + 1] - 48
                     pos += 4

@@ -15,7 +15,9 @@ PIECES = [
     b"multi\r\n", b"exec\r\n", b"select 3\r\n", b"select 0\r\n", b"nosuch\r\n",
     request([b"MSET", b"a", b"1", b"b", b"2"]), request([b"SET", b"b", b"y" * 2000]), b"client reply skip\r\n",
     request([b"PEXPIRE", b"a", b"1000"]), b"del a\r\n",
-    b"ping\r\n", b"quit\r\n", b"\r\n", request([b"GETDEL", b"b"]),
+    b"ping\r\n",
+    b"client getname\r\n", b"client id\r\n", b"client\r\n", b"client nosuch\r\n", b"quit\r\n", b"\r\n",
+    request([b"GETDEL", b"b"]),
 ]  # fmt: skip
 
 
