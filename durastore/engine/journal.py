@@ -11,7 +11,7 @@ from typing import Final, final
 from librt.strings import BytesWriter
 from mypy_extensions import i64, mypyc_attr
 
-from durastore.protocol.parser import encode_request
+from durastore.protocol.parser import encode_request, write_request
 
 _MULTI: Final = b"*1\r\n$5\r\nMULTI\r\n"
 _EXEC: Final = b"*1\r\n$4\r\nEXEC\r\n"
@@ -73,7 +73,12 @@ class Journal:
 
     def add(self, argv: list[bytes], db: i64) -> None:
         """Adds one effect."""
-        self.raw(encode_request(argv), db)
+        if not self.enabled:
+            return
+        if self.db != db:
+            self._select(db)
+        self._effects += 1
+        write_request(self.out, argv)
 
     def _select(self, db: i64) -> None:
         self.db = db

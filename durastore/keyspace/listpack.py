@@ -101,13 +101,13 @@ class ListpackWriter:
         out = self._out
         self._count += 1
         if size < 64:
-            out.append(0x80 | size)
+            out.append(u8(0x80 | size))
             out.write(text)
-            out.append(size + 1)
+            out.append(u8(size + 1))
             return
         if size < 4096:
-            out.append(0xE0 | size >> 8)
-            out.append(size & 255)
+            out.append(u8(0xE0 | size >> 8))
+            out.append(u8(size & 255))
             out.write(text)
             self._back_length(size + 2)
             return
@@ -121,22 +121,22 @@ class ListpackWriter:
         out = self._out
         self._count += 1
         if 0 <= value <= 127:
-            out.append(value)
+            out.append(u8(value))
             out.append(1)
         elif -4096 <= value <= 4095:
-            out.append(0xC0 | (value >> 8) & 0x1F)
-            out.append(value & 255)
+            out.append(u8(0xC0 | (value >> 8) & 0x1F))
+            out.append(u8(value & 255))
             out.append(2)
         elif -32768 <= value <= 32767:
             out.append(0xF1)
-            out.append(value & 255)
-            out.append((value >> 8) & 255)
+            out.append(u8(value & 255))
+            out.append(u8((value >> 8) & 255))
             out.append(3)
         elif -8388608 <= value <= 8388607:
             out.append(0xF2)
-            out.append(value & 255)
-            out.append((value >> 8) & 255)
-            out.append((value >> 16) & 255)
+            out.append(u8(value & 255))
+            out.append(u8((value >> 8) & 255))
+            out.append(u8((value >> 16) & 255))
             out.append(4)
         elif -2147483648 <= value <= 2147483647:
             out.append(0xF3)
@@ -160,25 +160,25 @@ class ListpackWriter:
     def _back_length(self, size: i64) -> None:
         out = self._out
         if size <= 127:
-            out.append(size)
+            out.append(u8(size))
         elif size < 16384:
-            out.append(size >> 7)
-            out.append(size & 127 | 128)
+            out.append(u8(size >> 7))
+            out.append(u8(size & 127 | 128))
         elif size < 2097152:
-            out.append(size >> 14)
-            out.append((size >> 7) & 127 | 128)
-            out.append(size & 127 | 128)
+            out.append(u8(size >> 14))
+            out.append(u8((size >> 7) & 127 | 128))
+            out.append(u8(size & 127 | 128))
         elif size < 268435456:
-            out.append(size >> 21)
-            out.append((size >> 14) & 127 | 128)
-            out.append((size >> 7) & 127 | 128)
-            out.append(size & 127 | 128)
+            out.append(u8(size >> 21))
+            out.append(u8((size >> 14) & 127 | 128))
+            out.append(u8((size >> 7) & 127 | 128))
+            out.append(u8(size & 127 | 128))
         else:
-            out.append(size >> 28)
-            out.append((size >> 21) & 127 | 128)
-            out.append((size >> 14) & 127 | 128)
-            out.append((size >> 7) & 127 | 128)
-            out.append(size & 127 | 128)
+            out.append(u8(size >> 28))
+            out.append(u8((size >> 21) & 127 | 128))
+            out.append(u8((size >> 14) & 127 | 128))
+            out.append(u8((size >> 7) & 127 | 128))
+            out.append(u8(size & 127 | 128))
 
     def finish(self) -> bytes:
         """The listpack; more may be added afterwards."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from librt.strings import BytesWriter, write_i32_le
-from mypy_extensions import i32, i64
+from mypy_extensions import i32, i64, u8
 
 from durastore.keyspace.listpack import (
     EMPTY,
@@ -121,8 +121,8 @@ def splice(blob: bytes, start: i64, end: i64, replacement: bytes, added: i64) ->
     size: i64 = len(blob) - end + start + len(replacement)
     out = BytesWriter()
     write_i32_le(out, i32(size))
-    out.append(count & 255)
-    out.append(count >> 8)
+    out.append(u8(count & 255))
+    out.append(u8(count >> 8))
     if start > HEADER:
         out.write(blob[HEADER:start])
     out.write(replacement)

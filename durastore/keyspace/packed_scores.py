@@ -11,7 +11,7 @@ from typing import Final
 
 from librt.strings import BytesWriter, read_f64_le, read_i32_le, write_f64_le, write_i32_le
 from librt.vecs import append, vec
-from mypy_extensions import i32, i64
+from mypy_extensions import i32, i64, u8
 
 _LONG: Final = 255
 
@@ -22,7 +22,7 @@ def entry(score: float, member: bytes) -> bytes:
     write_f64_le(out, score + 0.0)
     size: i64 = len(member)
     if size < _LONG:
-        out.append(size)
+        out.append(u8(size))
     else:
         out.append(_LONG)
         write_i32_le(out, i32(size))

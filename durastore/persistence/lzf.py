@@ -14,7 +14,7 @@ from typing import Final
 
 from librt.strings import BytesWriter
 from librt.vecs import vec
-from mypy_extensions import i64
+from mypy_extensions import i64, u8
 
 try:
     import lzf as _liblzf
@@ -104,16 +104,16 @@ def compress_python(data: bytes) -> bytes | None:
             run: i64 = pos - start
             if run > _LITERALS:
                 run = _LITERALS
-            out.append(run - 1)
+            out.append(u8(run - 1))
             out.write(data[start : start + run])
             start += run
         distance: i64 = pos - found - 1
         if length < 9:
-            out.append((length - 2) << 5 | distance >> 8)
+            out.append(u8((length - 2) << 5 | distance >> 8))
         else:
-            out.append(7 << 5 | distance >> 8)
-            out.append(length - 9)
-        out.append(distance & 255)
+            out.append(u8(7 << 5 | distance >> 8))
+            out.append(u8(length - 9))
+        out.append(u8(distance & 255))
         if len(out) > limit:
             return None
         pos += length
@@ -131,7 +131,7 @@ def compress_python(data: bytes) -> bytes | None:
         run = size - start
         if run > _LITERALS:
             run = _LITERALS
-        out.append(run - 1)
+        out.append(u8(run - 1))
         out.write(data[start : start + run])
         start += run
     return out.getvalue()

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from librt.strings import BytesWriter, read_i64_le, write_f64_le, write_i64_le
-from mypy_extensions import i64
+from mypy_extensions import i64, u8
 
 _FIRST_POWER: Final = -348
 _STEP: Final = 8
@@ -138,7 +138,7 @@ def _generate(high: i64, low: i64, delta: i64, distance: i64, shift: i64, expone
     while place > 0:
         digit: i64 = whole // unit
         if digit or len(out):
-            out.append(digit + 48)
+            out.append(u8(digit + 48))
         whole -= digit * unit
         place -= 1
         if whole == 0 and rest <= delta:
@@ -157,7 +157,7 @@ def _generate(high: i64, low: i64, delta: i64, distance: i64, shift: i64, expone
         gap *= 10
         place -= 1
         if digit or len(out):
-            out.append(digit + 48)
+            out.append(u8(digit + 48))
         if rest < width:
             _round(out, width, int(rest), int(one), gap)
             return out.getvalue(), exponent + place

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from librt.strings import BytesWriter
 from mypy_extensions import i64
+
+from durastore.protocol.reply import BULKS, SMALL
 
 # The longest inline request, multi-bulk count line or bulk count line (PROTO_INLINE_MAX_SIZE in Redis).
 INLINE_LIMIT: Final = 64 * 1024
@@ -362,11 +365,18 @@ def _is_hex(c: int) -> bool:
     return 48 <= c <= 57 or 97 <= c <= 102 or 65 <= c <= 70
 
 
-def encode_request(argv: list[bytes]) -> bytes:
-    """A request in its canonical multi-bulk form: what goes into logs and to replicas."""
-    parts = [b"*%d\r\n" % len(argv)]
+def write_request(out: BytesWriter, argv: list[bytes]) -> None:
+    """Writes a request in its canonical multi-bulk form: what goes into logs and to replicas."""
+    out.write(b"*%d\r\n" % len(argv))
     for argument in argv:
-        parts.append(b"$%d\r\n" % len(argument))
-        parts.append(argument)
-        parts.append(b"\r\n")
-    return b"".join(parts)
+        size: i64 = len(argument)
+        out.write(BULKS[size] if size < SMALL else b"$%d\r\n" % size)
+        out.write(argument)
+        out.write(b"\r\n")
+
+
+def encode_request(argv: list[bytes]) -> bytes:
+    """As ``write_request``."""
+    out = BytesWriter()
+    write_request(out, argv)
+    return out.getvalue()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final, final
 
 from librt.strings import BytesWriter
-from mypy_extensions import i64
+from mypy_extensions import i64, u8
 
 from durastore.protocol.numbers import format_double
 
 SMALL: Final = 1024
 _INTEGERS: Final = [b":%d\r\n" % i for i in range(SMALL)]
-_BULKS: Final = [b"$%d\r\n" % i for i in range(SMALL)]
+BULKS: Final = [b"$%d\r\n" % i for i in range(SMALL)]
 _ARRAYS: Final = [b"*%d\r\n" % i for i in range(SMALL)]
 
 
@@ -71,7 +71,7 @@ class Reply:
         out = self.out
         size: i64 = len(value)
         if size < SMALL:
-            out.write(_BULKS[size])
+            out.write(BULKS[size])
         else:
             out.append(36)
             out.write(str(size).encode())
@@ -124,7 +124,7 @@ class Reply:
 
     def _head(self, kind: i64, size: i64) -> None:
         out = self.out
-        out.append(kind)
+        out.append(u8(kind))
         out.write(str(size).encode())
         out.write(b"\r\n")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from librt.strings import BytesWriter, write_i64_le
-from mypy_extensions import i64
+from mypy_extensions import i64, u8
 
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
@@ -32,10 +32,10 @@ def dump_value(value: object, compress: bool = True, limits: Limits | None = Non
         version = f.VALKEY_VERSION
     out = BytesWriter()
     kind = type_of(value, limits, version)
-    out.append(kind)
+    out.append(u8(kind))
     save_value(out, kind, value, limits, compress)
-    out.append(version & 255)
-    out.append(version >> 8)
+    out.append(u8(version & 255))
+    out.append(u8(version >> 8))
     write_i64_le(out, signed64(crc64_redis(out.getvalue())))
     return out.getvalue()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from librt.strings import BytesWriter, write_i16_le, write_i32_be, write_i32_le, write_i64_be
-from mypy_extensions import i16, i32, i64
+from mypy_extensions import i16, i32, i64, u8
 
 from durastore.keyspace.listpack import NOT_INTEGER, integer_of
 from durastore.persistence.lzf import compress as lzf_compress
@@ -23,10 +23,10 @@ def signed64(value: int) -> i64:
 def write_count(out: BytesWriter, size: i64) -> None:
     """A length."""
     if 0 <= size < 0x40:
-        out.append(size)
+        out.append(u8(size))
     elif 0 <= size < 0x4000:
-        out.append(0x40 | size >> 8)
-        out.append(size & 255)
+        out.append(u8(0x40 | size >> 8))
+        out.append(u8(size & 255))
     elif 0 <= size <= 0x7FFFFFFF:
         out.append(0x80)
         write_i32_be(out, i32(size))
@@ -51,7 +51,7 @@ def write_string(out: BytesWriter, text: bytes, compress: bool) -> None:
         if value != NOT_INTEGER and -0x80000000 <= value <= 0x7FFFFFFF:
             if -128 <= value <= 127:
                 out.append(0xC0)
-                out.append(value & 255)
+                out.append(u8(value & 255))
             elif -32768 <= value <= 32767:
                 out.append(0xC1)
                 write_i16_le(out, i16(value))
@@ -68,7 +68,7 @@ def write_string(out: BytesWriter, text: bytes, compress: bool) -> None:
             out.write(packed)
             return
     if size < 0x40:
-        out.append(size)
+        out.append(u8(size))
     else:
         write_count(out, size)
     out.write(text)

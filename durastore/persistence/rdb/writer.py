@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from librt.strings import BytesWriter, write_i64_le
-from mypy_extensions import i64
+from mypy_extensions import i64, u8
 
 from durastore.keyspace.limits import Limits
 from durastore.persistence.checksum import crc64_redis
@@ -74,19 +74,19 @@ class RdbWriter(Serializer):
             out.append(f.TYPE_STRING)
             size: i64 = len(key)
             if _PLAIN_FROM <= size <= _PLAIN_TO:
-                out.append(size)
+                out.append(u8(size))
                 out.write(key)
             else:
                 write_string(out, key, self._compress)
             size = len(value)
             if _PLAIN_FROM <= size <= _PLAIN_TO:
-                out.append(size)
+                out.append(u8(size))
                 out.write(value)
             else:
                 write_string(out, value, self._compress)
             return
         kind = type_of(value, self._limits, self._version)
-        out.append(kind)
+        out.append(u8(kind))
         write_string(out, key, self._compress)
         save_value(out, kind, value, self._limits, self._compress)
 
@@ -98,7 +98,7 @@ class RdbWriter(Serializer):
             write_unsigned(out, idle_seconds)
         if frequency >= 0:
             out.append(f.OPCODE_FREQ)
-            out.append(frequency & 255)
+            out.append(u8(frequency & 255))
 
     def end(self) -> None:
         """The end mark and the checksum."""
