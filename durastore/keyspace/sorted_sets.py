@@ -203,6 +203,12 @@ class SortedSet(Value):
             self.packed = packed[:at] + packed[packed_scores.nth(packed, last) :]
         self.count -= last - first
 
+    def at(self, rank: i64) -> Entries:
+        """The entry of a rank, which must be one."""
+        entries = Entries(self, rank, rank + 1, False)
+        entries.next()
+        return entries
+
     # Forms
 
     def expand(self) -> None:
@@ -322,7 +328,7 @@ def build_sorted_set(
 
     With ``any_length`` the length of the members does not count, as where Redis loads a listpack.
     """
-    members, scores = _in_order(members, scores)
+    members, scores = in_order(members, scores)
     made = SortedSet()
     size: i64 = len(members)
     made.count = size
@@ -340,7 +346,8 @@ def build_sorted_set(
     return made
 
 
-def _in_order(members: list[bytes], scores: vec[float]) -> tuple[list[bytes], vec[float]]:
+def in_order(members: list[bytes], scores: vec[float]) -> tuple[list[bytes], vec[float]]:
+    """Members and their scores in the order of a sorted set."""
     size: i64 = len(members)
     i: i64 = 1
     while i < size and (scores[i - 1] < scores[i] or (scores[i - 1] == scores[i] and members[i - 1] < members[i])):
