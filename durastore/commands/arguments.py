@@ -12,7 +12,8 @@ from durastore.commands.errors import NOT_AN_INTEGER, CommandError
 from durastore.keyspace.database import Database
 from durastore.protocol.numbers import INT64_MAX, INT64_MIN, NotANumber, parse_int, parse_long_double
 
-DB_OUT_OF_RANGE: Final = b"ERR DB index is out of range"
+INT32_MIN: Final = -(1 << 31)
+INT32_MAX: Final = (1 << 31) - 1
 
 
 def integer_argument(text: bytes) -> i64:
@@ -21,6 +22,14 @@ def integer_argument(text: bytes) -> i64:
         return parse_int(text)
     except NotANumber:
         raise CommandError(NOT_AN_INTEGER) from None
+
+
+def int_argument(text: bytes) -> i64:
+    """A 32-bit integer argument."""
+    value = integer_argument(text)
+    if value < INT32_MIN or value > INT32_MAX:
+        raise CommandError(b"ERR value is out of range, value must between %d and %d" % (INT32_MIN, INT32_MAX))
+    return value
 
 
 def expire_time(text: bytes, unit: i64, base: i64, name: bytes) -> i64:
@@ -43,10 +52,10 @@ def absolute_expiry(value: i64, unit: i64, base: i64, name: bytes) -> i64:
 
 def database_argument(client: Client, text: bytes) -> Database:
     """The database that a number names."""
-    index = integer_argument(text)
+    index = int_argument(text)
     databases = client.instance.keyspace.databases
     if index < 0 or index >= len(databases):
-        raise CommandError(DB_OUT_OF_RANGE)
+        raise CommandError(b"ERR DB index is out of range")
     return databases[index]
 
 

@@ -91,6 +91,8 @@ def setbit(client: Client, argv: list[bytes]) -> None:
             data[byte] &= ~mask
         client.instance.dirty += 1
         client.notify(events.STRING, b"setbit", key)
+    elif isinstance(value, bytes):
+        client.db.reshape(key, RawString(bytearray(value)))
     client.reply.integer(old)
 
 
@@ -142,6 +144,10 @@ def _in_bits(word: bytes) -> bool:
 )
 def bitcount(client: Client, argv: list[bytes]) -> None:
     """BITCOUNT."""
+    data = _read(client, argv[1])
+    if data is None:
+        client.reply.integer(0)
+        return
     size: i64 = len(argv)
     start: i64 = 0
     end: i64 = -1
@@ -151,12 +157,11 @@ def bitcount(client: Client, argv: list[bytes]) -> None:
         end = integer_argument(argv[3])
         if size == 5:
             in_bits = _in_bits(argv[4])
+        if start < 0 and end < 0 and start > end:
+            client.reply.integer(0)
+            return
     elif size != 2:
         raise CommandError(SYNTAX)
-    data = _read(client, argv[1])
-    if data is None or (start < 0 and end < 0 and start > end):
-        client.reply.integer(0)
-        return
     extent = _Range(start, end, in_bits, len(data))
     client.reply.integer(0 if extent.first > extent.last else bits.count_range(data, extent.first, extent.last))
 
@@ -176,6 +181,10 @@ def bitpos(client: Client, argv: list[bytes]) -> None:
     bit = integer_argument(argv[2])
     if bit != 0 and bit != 1:
         raise CommandError(b"ERR The bit argument must be 1 or 0.")
+    data = _read(client, argv[1])
+    if data is None:
+        client.reply.integer(-1 if bit else 0)
+        return
     size: i64 = len(argv)
     start: i64 = 0
     end: i64 = -1
@@ -188,10 +197,6 @@ def bitpos(client: Client, argv: list[bytes]) -> None:
             in_bits = _in_bits(argv[5])
         if size >= 5:
             end = integer_argument(argv[4])
-    data = _read(client, argv[1])
-    if data is None:
-        client.reply.integer(-1 if bit else 0)
-        return
     extent = _Range(start, end, in_bits, len(data))
     found: i64 = -1
     if extent.first <= extent.last:

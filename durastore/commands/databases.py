@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from durastore.commands.arguments import database_argument
+from durastore.commands.arguments import database_argument, int_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import SYNTAX, CommandError
 from durastore.commands.spec import DANGEROUS, FAST, READONLY, WRITE, command
-from durastore.protocol.numbers import NotANumber, parse_int
 
 
 @command(
@@ -83,8 +82,8 @@ def swapdb(client: Client, argv: list[bytes]) -> None:
     """SWAPDB."""
     for word, which in ((argv[1], b"first"), (argv[2], b"second")):
         try:
-            parse_int(word)
-        except NotANumber:
+            int_argument(word)
+        except CommandError:
             raise CommandError(b"ERR invalid " + which + b" DB index") from None
     first = database_argument(client, argv[1])
     second = database_argument(client, argv[2])

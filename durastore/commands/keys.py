@@ -5,14 +5,13 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from durastore.commands import events
-from durastore.commands.arguments import DB_OUT_OF_RANGE, database_argument
+from durastore.commands.arguments import database_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import NO_SUCH_KEY, SYNTAX, CommandError
 from durastore.commands.scanning import ScanOptions, cursor_argument, reply_scan
 from durastore.commands.spec import DANGEROUS, DENYOOM, FAST, READONLY, WRITE, command
 from durastore.keyspace.glob import glob_match
 from durastore.keyspace.values import Value, type_name
-from durastore.protocol.numbers import NotANumber, parse_int
 
 
 def _delete(client: Client, argv: list[bytes]) -> None:
@@ -218,14 +217,7 @@ def copy(client: Client, argv: list[bytes]) -> None:
 )
 def move(client: Client, argv: list[bytes]) -> None:
     """MOVE."""
-    try:
-        index = parse_int(argv[2])
-    except NotANumber:
-        raise CommandError(b"ERR value is not an integer or out of range") from None
-    databases = client.instance.keyspace.databases
-    if index < 0 or index >= len(databases):
-        raise CommandError(DB_OUT_OF_RANGE)
-    target = databases[index]
+    target = database_argument(client, argv[2])
     if target is client.db:
         raise CommandError(b"ERR source and destination objects are the same")
     now = client.instance.now

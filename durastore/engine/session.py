@@ -238,7 +238,7 @@ class Session(Blockable):
         elif complaint is not None:
             if command is not None and command.name == b"exec":
                 leave_transaction(client)
-                complaint = b"EXECABORT Transaction discarded because of: " + complaint
+                complaint = b"EXECABORT Transaction discarded because of: " + complaint.removeprefix(b"ERR ")
             elif client.in_multi:
                 client.multi_failed = True
             engine.reject(client, command, complaint, True)

@@ -369,12 +369,14 @@ SCRIPTS = {
 }
 
 # Where Valkey 9.1 does not answer as Redis 7.2 does: script, line, Valkey's answer, and Redis's.
+_WRONG_TYPE = b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
+
 REDIS_ANSWERS = {
-    (
-        "bitcount",
-        "bitcount l 1",
-        b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n",
-    ): b"-ERR syntax error\r\n",
+    # Redis looks the key up before it reads the range.
+    ("bitcount", "bitcount nosuch 0 1 foo", b"-ERR syntax error\r\n"): b":0\r\n",
+    ("bitcount", "bitcount nosuch x 1", b"-ERR value is not an integer or out of range\r\n"): b":0\r\n",
+    ("bitcount", "bitcount l 0 1 foo", b"-ERR syntax error\r\n"): _WRONG_TYPE,
+    ("bitpos", "bitpos nosuch 0 x", b"-ERR value is not an integer or out of range\r\n"): b":0\r\n",
 }
 
 

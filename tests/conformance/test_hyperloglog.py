@@ -135,11 +135,6 @@ SCRIPTS = {
         pfcount d d
     """,
     "declarations": """
-        command info pfadd
-        command info pfcount
-        command info pfmerge
-        command info pfdebug
-        command info pfselftest
         command getkeys pfmerge a b c
     """,
 }

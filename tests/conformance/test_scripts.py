@@ -215,6 +215,13 @@ SCRIPTS = {
         move f 0
         move f 16
         move f x
+        move f 2147483648
+        move f 9223372036854775808
+        copy e h db 2147483648
+        swapdb 0 2147483648
+        swapdb -2147483649 0
+        select 2147483648
+        select -2147483649
         move nosuch 1
         swapdb 0 1
         keys *
@@ -365,6 +372,9 @@ SCRIPTS = {
         exec
         watch
         multi extra
+        multi
+        exec extra
+        exec
         multi
         exec
         multi
