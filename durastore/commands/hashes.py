@@ -129,7 +129,11 @@ def _set_fields(client: Client, argv: list[bytes]) -> i64:
             i += 2
         created = len(fields)
         made = build_hash(fields, None, limits)
-        if made.table is None and size - 2 > 2 * limits.hash_entries:
+        if made.table is None and (
+            size - 2 > 2 * limits.hash_entries
+            or (created < (size - 2) // 2 and max(len(word) for word in argv[2:]) > limits.hash_value)
+        ):
+            # Redis looks at all that it is sent, even at what replaces other of it.
             made.spread()
         db.set(key, made)
     else:
@@ -158,7 +162,7 @@ def _set_fields(client: Client, argv: list[bytes]) -> i64:
 
 @command(
     "hset",
-    "key <data: field value> [<data: field value> ...]",
+    "key field value [field value ...]",
     WRITE | DENYOOM | FAST,
     summary="Creates or modifies the value of a field in a hash.",
     since="2.0.0",
@@ -176,7 +180,7 @@ def hset(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "hmset",
-    "key <data: field value> [<data: field value> ...]",
+    "key field value [field value ...]",
     WRITE | DENYOOM | FAST,
     summary="Sets the values of multiple fields.",
     since="2.0.0",
@@ -548,7 +552,7 @@ def _random_fields(client: Client, held: Hash, count: i64) -> list[bytes]:
 
 @command(
     "hscan",
-    "key cursor [MATCH pattern] [COUNT count] [NOVALUES]",
+    "key cursor [MATCH pattern] [COUNT count]",
     READONLY,
     summary="Iterates over fields and values of a hash.",
     since="2.8.0",

@@ -163,7 +163,6 @@ def pfmerge(client: Client, argv: list[bytes]) -> None:
     complexity="N/A",
     internal=True,
     keys="RW access",
-    internal=True,
 )
 def pfdebug(client: Client, argv: list[bytes]) -> None:
     """PFDEBUG GETREG, DECODE, ENCODING and TODENSE."""

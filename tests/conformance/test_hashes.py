@@ -94,6 +94,8 @@ SCRIPTS = {
         object encoding h
         hset h a 1
         object encoding h
+        hset twice a {LONG} a 1
+        object encoding twice
         hset g {LONG} 1
         object encoding g
         hset i {pairs(0, 512)}

@@ -8,41 +8,39 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from support.resp import Error, Status, parse
+from support.command_tables import YOUNGER
+from support.resp import Error, Status, elements, parse
 
 Request = list[bytes]
+# Whether a difference between two replies to a request is known.
+Known = Callable[[Request, bytes, bytes], bool]
 # Relative times may differ by this much: the servers are asked one after the other.
 TOLERANCE_MS = 30_000
 
 _UNORDERED = {"smembers", "sinter", "sunion", "sdiff", "hkeys", "hvals", "keys", "spop"}
 _SCANS = {"scan", "sscan", "hscan", "zscan"}
 _TIMES = {"ttl": 1000, "pttl": 1, "expiretime": 1000, "pexpiretime": 1}
+_FIELD_TIMES = {"httl": 1000, "hpttl": 1, "hexpiretime": 1000, "hpexpiretime": 1}
 # Of these, only how many there are, or whether there is one, is defined.
 _RANDOM = {"srandmember", "hrandfield", "zrandmember"}
 # Fields of XINFO and XPENDING that tell how long ago something was.
 _CLOCKS = {b"seen-time", b"active-time", b"idle", b"inactive", b"delivery-time"}
 
 
-def same(request: Request, ours: bytes, theirs: bytes, queued: list[Request]) -> bool:
-    """Whether two replies to a request agree; ``queued`` is what an EXEC carries out."""
-    if ours == theirs:
+def same(request: Request, ours: bytes, theirs: bytes, queued: list[Request], known: Known) -> bool:
+    """Whether two replies to a request agree; ``queued`` is what an EXEC carries out.
+
+    ``known`` tells of differences that are meant to be.
+    """
+    if ours == theirs or known(request, ours, theirs):
         return True
     name = request[0].lower().decode("latin-1")
-    if ours[:1] == b"-" or theirs[:1] == b"-":
-        return False
-    left, right = parse(ours), parse(theirs)
-    if name == "exec":
-        return _same_exec(queued, left, right)
-    return _same_value(request, left, right)
-
-
-def _same_exec(queued: list[Request], left: Any, right: Any) -> bool:
-    if not isinstance(left, list) or not isinstance(right, list) or len(left) != len(right) or len(left) != len(queued):
-        return False
-    return all(
-        _equal(one, other) or _same_value(request, one, other)
-        for request, one, other in zip(queued, left, right, strict=True)
-    )
+    if name == "exec" and ours[:1] == theirs[:1] == b"*":
+        left, right = elements(ours), elements(theirs)
+        if len(left) != len(right) or len(left) != len(queued):
+            return False
+        return all(same(words, *each, [], known) for words, *each in zip(queued, left, right, strict=True))
+    return _same_value(request, parse(ours), parse(theirs))
 
 
 def _equal(left: Any, right: Any) -> bool:
@@ -57,9 +55,9 @@ def _equal(left: Any, right: Any) -> bool:
 
 
 def _same_value(request: Request, left: Any, right: Any) -> bool:
-    if type(left) is not type(right) or isinstance(left, (Error, Status)):
-        return False
     name = request[0].lower().decode("latin-1")
+    if type(left) is not type(right) or isinstance(left, (Error, Status)):
+        return isinstance(left, Error) and isinstance(right, Error) and name in YOUNGER
     rule = _RULES.get(name)
     return rule is not None and rule(request, left, right)
 
@@ -97,6 +95,14 @@ def _same_scan(request: Request, left: Any, right: Any) -> bool:
 def _same_time(request: Request, left: Any, right: Any) -> bool:
     unit = _TIMES[request[0].lower().decode()]
     return left > 0 and right > 0 and abs(left - right) * unit <= TOLERANCE_MS
+
+
+def _same_field_times(request: Request, left: Any, right: Any) -> bool:
+    unit = _FIELD_TIMES[request[0].lower().decode()]
+    return len(left) == len(right) and all(
+        one == other or (one > 0 and other > 0 and abs(one - other) * unit <= TOLERANCE_MS)
+        for one, other in zip(left, right, strict=True)
+    )
 
 
 def _same_size(request: Request, left: Any, right: Any) -> bool:
@@ -142,6 +148,7 @@ _RULES: dict[str, Callable[[Request, Any, Any], bool]] = {
     **dict.fromkeys(_UNORDERED, _same_members),
     **dict.fromkeys(_SCANS, _same_scan),
     **dict.fromkeys(_TIMES, _same_time),
+    **dict.fromkeys(_FIELD_TIMES, _same_field_times),
     **dict.fromkeys(_RANDOM, _same_size),
     "hgetall": _same_fields,
     "sort": _same_sort,

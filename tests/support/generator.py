@@ -245,12 +245,14 @@ class Generator:
         parts: list[Request] = []
         repeats: int | None = None
         for argument in arguments:
-            if argument.name == "numkeys":
+            if argument.name in ("numkeys", "numfields"):
+                if argument.token is not None:
+                    parts.append([self._literal(argument.token)])
                 repeats = self.random.choice([1, 1, 2, 2, 3])
                 said = repeats if self._chance(0.93) else self.random.choice([0, -1, 1, 2, 5])
                 parts.append([b"%d" % said if self._chance(0.98) else self._pick(_ODD_INTEGERS)])
                 continue
-            times = repeats if argument.kind == "key" and argument.multiple else None
+            times = repeats if argument.multiple else None
             parts.append(self._argument(argument, times))
             if argument.kind == "block" and argument.name == "streams":
                 continue
@@ -291,6 +293,9 @@ class Generator:
                 return self._streams()
             return [word for part in self._sequence(argument.members) for word in part]
         if kind == "pure-token":
+            if argument.token == "*":
+                # An identifier made of the time, but for the part that is given.
+                return [b"7-*"]
             return [self._literal(argument.token or "")]
         if kind == "key":
             return [self.key()]

@@ -132,6 +132,18 @@ def parse(raw: bytes) -> Any:
     return value
 
 
+def elements(raw: bytes) -> list[bytes]:
+    """The bytes of each element of an array; none of a null."""
+    head = raw.index(b"\r\n")
+    at = head + 2
+    found = []
+    for _ in range(max(int(raw[1:head] or b"0"), 0)):
+        _, end = _parse(raw, at)
+        found.append(raw[at:end])
+        at = end
+    return found
+
+
 def _parse(raw: bytes, at: int) -> tuple[Any, int]:
     end = raw.index(b"\r\n", at)
     kind, text, at = raw[at : at + 1], raw[at + 1 : end], end + 2
