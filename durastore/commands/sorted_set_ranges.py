@@ -135,9 +135,7 @@ class _Query:
         if kind == 0:
             kind = _BY_RANK
         if limit != -1 and kind == _BY_RANK:
-            raise CommandError(
-                b"ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
-            )
+            raise CommandError(b"ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX")
         if self.with_scores and kind == _BY_LEX:
             raise CommandError(b"ERR syntax error, WITHSCORES not supported in combination with BYLEX")
         swapped = reverse and kind != _BY_RANK
@@ -274,9 +272,7 @@ def zrevrangebylex(client: Client, argv: list[bytes]) -> None:
     _reply_range(client, argv, _BY_LEX, True)
 
 
-def store_sorted_set(
-    client: Client, key: bytes, members: list[bytes], scores: vec[float], event: bytes
-) -> None:
+def store_sorted_set(client: Client, key: bytes, members: list[bytes], scores: vec[float], event: bytes) -> None:
     """Puts a result in the place of whatever the key held; an empty one removes it.  Replies with its size."""
     if members:
         client.db.set(key, build_sorted_set(members, scores, client.instance.keyspace.limits))

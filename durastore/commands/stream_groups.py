@@ -438,8 +438,8 @@ def _claim_options(client: Client, argv: list[bytes], i: i64) -> _Claim:
 
 @command(
     "xclaim",
-    "key group consumer min-idle-time id [id ...] [IDLE ms:integer] [TIME unix-time-milliseconds] [RETRYCOUNT count] "
-    "[FORCE] [JUSTID] [LASTID lastid]",
+    "key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT "
+    "count] [FORCE] [JUSTID] [LASTID lastid]",
     WRITE | FAST,
     summary="Changes, or acquires, ownership of a message in a consumer group, as if the message was delivered a "
     "consumer group member.",

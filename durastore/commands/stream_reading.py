@@ -185,8 +185,8 @@ def xread(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "xreadgroup",
-    "GROUP <group-block: group consumer> [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS <streams: key [key ...] "
-    "id [id ...]>",
+    "<group-block: GROUP group consumer> [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS <streams: "
+    "key [key ...] id [id ...]>",
     WRITE | BLOCKING,
     summary="Returns new or historical messages from a stream for a consumer in a group. Blocks until a message is "
     "available otherwise.",

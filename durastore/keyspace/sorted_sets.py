@@ -321,9 +321,7 @@ class DuplicateMember(ValueError):
     """A member that may come once only came twice."""
 
 
-def build_sorted_set(
-    members: list[bytes], scores: vec[float], limits: Limits, any_length: bool = False
-) -> SortedSet:
+def build_sorted_set(members: list[bytes], scores: vec[float], limits: Limits, any_length: bool = False) -> SortedSet:
     """A set of these members, in the small form where the limits allow it; raises DuplicateMember.
 
     With ``any_length`` the length of the members does not count, as where Redis loads a listpack.

@@ -40,9 +40,7 @@ def tree_of(order: Order) -> list[Pair]:
         marks = list(zip(node.scores, node.members, strict=True))
         total = 0
         for i, child in enumerate(node.children):
-            under = visit(
-                child, depth + 1, marks[i] if i else low, marks[i + 1] if i + 1 < len(marks) else high
-            )
+            under = visit(child, depth + 1, marks[i] if i else low, marks[i + 1] if i + 1 < len(marks) else high)
             assert under == node.counts[i] > 0
             total += under
         return total
