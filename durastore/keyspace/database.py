@@ -82,6 +82,10 @@ class Keyspace:
             for key in db.waited:
                 db.signal(key)
 
+    def has_expiring_fields(self) -> bool:
+        """Whether there is a hash with fields that expire."""
+        return any(db.hash_expiries.count for db in self.databases)
+
     def key_count(self) -> int:
         """The keys of all databases, expired ones that were not removed yet among them."""
         total = 0

@@ -9,6 +9,10 @@ from mypy_extensions import i64, mypyc_attr
 class Serializer:
     """What a snapshot is written through: the RDB format, or the commands that rebuild the keyspace."""
 
+    def __init__(self) -> None:
+        # The last entry is a large value of which there is more to write.
+        self.unfinished = False
+
     def begin(self, aux: list[tuple[bytes, bytes]]) -> None:
         """The head of the file, with auxiliary fields."""
         raise NotImplementedError
@@ -22,7 +26,15 @@ class Serializer:
         raise NotImplementedError
 
     def entry(self, key: bytes, value: object, expire_ms: i64) -> None:
-        """A key, its value, and its expiry (Unix milliseconds, -1: none)."""
+        """A key, its value, and its expiry (Unix milliseconds, -1: none).
+
+        Of a large value this may be only the beginning: ``more`` goes on with it while ``unfinished`` is set, and so
+        does whatever is called next.
+        """
+        raise NotImplementedError
+
+    def more(self) -> None:
+        """Writes the next part of an unfinished entry."""
         raise NotImplementedError
 
     def end(self) -> None:

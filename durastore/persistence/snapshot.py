@@ -59,6 +59,10 @@ class Snapshot:
         """Serialises until there is a chunk to write, or the deadline has passed, or all is done."""
         writer = self.writer
         while not self.finished:
+            while writer.unfinished:
+                writer.more()
+                if writer.pending() >= CHUNK or clock() >= deadline:
+                    return writer.take() if writer.pending() >= CHUNK else b""
             captured = self._captured
             if captured is None:
                 captured = self._capture()
@@ -73,16 +77,17 @@ class Snapshot:
             end: i64 = len(keys)
             if end - i > KEYS_PER_LOOK:
                 end = i + KEYS_PER_LOOK
-            self.keys_written += end - i
+            self.keys_written -= i
             if expires:
-                while i < end:
+                while i < end and not writer.unfinished:
                     key = keys[i]
                     writer.entry(key, values[i], expires.get(key, -1))
                     i += 1
             else:
-                while i < end:
+                while i < end and not writer.unfinished:
                     writer.entry(keys[i], values[i], -1)
                     i += 1
+            self.keys_written += i
             self._next = i
             if i == len(keys):
                 self._captured = None

@@ -25,6 +25,7 @@ from durastore.persistence.aof.rewrite import Rewriter
 from durastore.persistence.disk import Disk, Lock, RealDisk
 from durastore.persistence.loader import Loader, LoadError
 from durastore.persistence.rdb import RdbWriter
+from durastore.persistence.rdb.format import RDB_VERSION, VALKEY_VERSION
 from durastore.persistence.saver import SaveError, Saver
 from durastore.persistence.serializer import Serializer
 from durastore.server import logs
@@ -101,8 +102,13 @@ class Server:
     def rdb_serializer(self) -> Serializer:
         """A writer for the next RDB file, as the configuration asks for it."""
         config = self.config
-        limits = self.engine.instance.keyspace.limits
-        return RdbWriter(config[directives.RDB_COMPRESSION], config[directives.RDB_CHECKSUM], limits=limits)
+        keyspace = self.engine.instance.keyspace
+        # A file's version is its first word, and only Valkey's 80 has a form for hash fields that expire which Valkey
+        # reads; without such fields, version 11 is read by everyone.
+        version = VALKEY_VERSION if keyspace.has_expiring_fields() else RDB_VERSION
+        return RdbWriter(
+            config[directives.RDB_COMPRESSION], config[directives.RDB_CHECKSUM], version, limits=keyspace.limits
+        )
 
     def _rdb_path(self) -> str:
         return self.config.resolve(self.config[directives.DB_FILENAME])

@@ -8,6 +8,7 @@ from durastore.persistence.commands import CommandSerializer
 from durastore.persistence.loading import RdbLoading
 from durastore.persistence.rdb import RdbReader, RdbWriter
 from durastore.persistence.snapshot import Snapshot
+from durastore.protocol.parser import encode_request
 from support.engines import engine, run, session
 
 
@@ -69,3 +70,55 @@ def test_a_base_of_commands_rebuilds_the_keyspace() -> None:
     assert run(client, b"select 0", b"mget a b c", b"pexpiretime b", b"select 4", b"get d") == (
         b"+OK\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\nx\r\n:9999999999999\r\n+OK\r\n$1\r\n4\r\n"
     )
+
+
+def large(command: bytes, key: bytes, pairs: bool) -> bytes:
+    return encode_request([command, key, *(b"%d" % i for i in range(40_000 if pairs else 20_000))])
+
+
+def test_a_large_value_is_written_in_slices_and_as_it_was() -> None:
+    one = engine()
+    client = session(one)
+    client.feed(large(b"HSET", b"h", True) + large(b"SADD", b"s", False))
+    run(client, b"hpexpireat h 9999999999999 fields 2 0 10", b"hset small a 1")
+    snapshot = Snapshot(one.instance.keyspace, RdbWriter(True, True, 80), [])
+    data = b""
+    steps = 0
+    while not snapshot.finished:
+        data += snapshot.step(0.0, time.perf_counter)
+        run(client, b"hset h %d x new:%d y" % (steps * 1234 % 40_000, steps), b"srem s %d %d" % (steps, 20_000 - steps))
+        run(client, b"hpersist h fields 1 10", b"hset small a 2")
+        steps += 1
+    assert steps > 40, "a slice is a chunk of a large value, not the whole"
+    assert snapshot.keys_written == 3
+    two = engine()
+    loading = RdbLoading(RdbReader(Bytes(data), len(data)), two.instance.keyspace, -1, False)
+    loading.reader.read_header()
+    while not loading.step(0.0, time.perf_counter):
+        pass
+    three = engine()
+    client = session(three)
+    client.feed(large(b"HSET", b"h", True) + large(b"SADD", b"s", False))
+    run(client, b"hpexpireat h 9999999999999 fields 2 0 10", b"hset small a 1")
+    assert run(session(two), b"debug digest") == run(client, b"debug digest")
+    assert run(session(two), b"hpexpiretime h fields 3 0 10 2") == b"*3\r\n:9999999999999\r\n:9999999999999\r\n:-1\r\n"
+    assert two.instance.keyspace.has_expiring_fields()
+
+
+def test_a_base_of_commands_rebuilds_large_values_and_fields_that_expire() -> None:
+    one = engine()
+    client = session(one)
+    client.feed(large(b"HSET", b"h", True) + large(b"SADD", b"s", False))
+    run(client, b"hpexpireat h 9999999999999 fields 2 0 10", b"hset small a 1 b 2", b"pexpireat s 9999999999998")
+    run(client, b"hpexpireat small 9999999999999 fields 1 b", b"pexpireat small 9999999999998")
+    snapshot = Snapshot(one.instance.keyspace, CommandSerializer(), [])
+    data = b""
+    while not snapshot.finished:
+        data += snapshot.step(0.0, time.perf_counter)
+    two = engine()
+    client = session(two)
+    client.feed(data)
+    client.take_output()
+    assert run(client, b"debug digest") == run(session(one), b"debug digest")
+    assert run(client, b"hpexpiretime small fields 2 a b") == b"*2\r\n:-1\r\n:9999999999999\r\n"
+    assert run(client, b"pexpiretime s", b"pexpiretime small") == b":9999999999998\r\n" * 2

@@ -22,7 +22,8 @@ from durastore.keyspace.sorted_sets import Entries, SortedSet
 from durastore.keyspace.streams import Stream
 from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import format as f
-from durastore.persistence.rdb.primitives import write_count, write_string, write_unsigned
+from durastore.persistence.rdb.chunks import save_table
+from durastore.persistence.rdb.primitives import write_count, write_string
 from durastore.persistence.rdb.streams import save_stream
 from durastore.protocol.numbers import format_double
 
@@ -79,11 +80,17 @@ def save_value(out: BytesWriter, kind: i64, value: object, limits: Limits, compr
     elif isinstance(value, RawString):
         write_string(out, bytes(value.data), compress)
     elif isinstance(value, Hash):
-        _save_hash(out, kind, value, compress)
+        if value.table is not None:
+            save_table(out, kind, value.table, compress)
+        else:
+            _save_hash(out, kind, value, compress)
     elif isinstance(value, SortedSet):
         _save_zset(out, kind, value, compress)
     elif isinstance(value, Set):
-        _save_set(out, value, compress)
+        if value.table is not None:
+            save_table(out, kind, value.table, compress)
+        else:
+            write_string(out, value.packed, compress)
     elif isinstance(value, List):
         _save_list(out, value, limits, compress)
     elif isinstance(value, Stream):
@@ -92,18 +99,8 @@ def save_value(out: BytesWriter, kind: i64, value: object, limits: Limits, compr
         _not_a_value(value)
 
 
-def _save_set(out: BytesWriter, value: Set, compress: bool) -> None:
-    table = value.table
-    if table is None:
-        write_string(out, value.packed, compress)
-        return
-    write_count(out, table.count)
-    for chunk in table.chunks():
-        for member in chunk.items:
-            write_string(out, member, compress)
-
-
 def _save_hash(out: BytesWriter, kind: i64, value: Hash, compress: bool) -> None:
+    """A small hash."""
     if kind == f.TYPE_HASH_LISTPACK:
         # Where no expiry is left, they are left out.
         write_string(out, pack(value.flat()) if value.timed else value.packed, compress)
@@ -112,39 +109,12 @@ def _save_hash(out: BytesWriter, kind: i64, value: Hash, compress: bool) -> None
         write_i64_le(out, value.next_expiry())
         write_string(out, value.packed, compress)
         return
-    lowest: i64 = 0
     expires = value.expiries()
-    if kind == f.TYPE_HASH_METADATA:
-        lowest = min(expires.values())
-        write_i64_le(out, lowest)
     write_count(out, value.size())
-    table = value.table
-    if table is None:
-        _save_fields(out, kind, value.flat(), expires, lowest, compress)
-        return
-    for chunk in table.chunks():
-        flat: list[bytes] = []
-        for field, text in chunk.items.items():
-            assert isinstance(text, bytes)
-            flat.append(field)
-            flat.append(text)
-        _save_fields(out, kind, flat, expires, lowest, compress)
-
-
-def _save_fields(
-    out: BytesWriter, kind: i64, flat: list[bytes], expires: dict[bytes, int], lowest: i64, compress: bool
-) -> None:
-    size: i64 = len(flat)
-    i: i64 = 0
-    while i < size:
-        if kind == f.TYPE_HASH_METADATA:
-            when = expires.get(flat[i])
-            write_unsigned(out, 0 if when is None else when - lowest + 1)
-        write_string(out, flat[i], compress)
-        write_string(out, flat[i + 1], compress)
-        if kind == f.TYPE_VALKEY_HASH_2:
-            write_i64_le(out, expires.get(flat[i], -1))
-        i += 2
+    for field, text in zip(value.fields(), value.values(), strict=True):
+        write_string(out, field, compress)
+        write_string(out, text, compress)
+        write_i64_le(out, expires.get(field, -1))
 
 
 def _save_zset(out: BytesWriter, kind: i64, value: SortedSet, compress: bool) -> None:

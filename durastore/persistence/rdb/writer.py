@@ -10,6 +10,7 @@ from mypy_extensions import i64, u8
 from durastore.keyspace.limits import Limits
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import format as f
+from durastore.persistence.rdb.chunks import PARTS_FROM, TableParts, table_of
 from durastore.persistence.rdb.encoding import save_value, type_of
 from durastore.persistence.rdb.primitives import signed64, write_count, write_string, write_unsigned
 from durastore.persistence.serializer import Serializer
@@ -30,6 +31,7 @@ class RdbWriter(Serializer):
     def __init__(
         self, compress: bool, checksum: bool, version: int = f.RDB_VERSION, limits: Limits | None = None
     ) -> None:
+        super().__init__()
         self._compress = compress
         self._checksum = checksum
         self._version: i64 = version
@@ -37,6 +39,7 @@ class RdbWriter(Serializer):
         self._out = BytesWriter()
         self._crc = 0
         self._ended = False
+        self._parts: TableParts | None = None
 
     def begin(self, aux: list[tuple[bytes, bytes]]) -> None:
         """The magic with the version, and auxiliary fields."""
@@ -57,6 +60,7 @@ class RdbWriter(Serializer):
 
     def select(self, db: int, keys: int, expires: int) -> None:
         """The entries that follow are of this database, which has so many keys, so many of them with an expiry."""
+        self._complete()
         out = self._out
         out.append(f.OPCODE_SELECTDB)
         write_count(out, db)
@@ -66,6 +70,7 @@ class RdbWriter(Serializer):
 
     def entry(self, key: bytes, value: object, expire_ms: i64) -> None:
         """A key, its value, and its expiry (Unix milliseconds, -1: none)."""
+        self._complete()
         out = self._out
         if expire_ms != -1:
             out.append(f.OPCODE_EXPIRETIME_MS)
@@ -88,7 +93,24 @@ class RdbWriter(Serializer):
         kind = type_of(value, self._limits, self._version)
         out.append(u8(kind))
         write_string(out, key, self._compress)
-        save_value(out, kind, value, self._limits, self._compress)
+        table = table_of(value)
+        if table is not None and table.count > PARTS_FROM:
+            self._parts = TableParts(out, kind, table, self._compress)
+            self.unfinished = True
+        else:
+            save_value(out, kind, value, self._limits, self._compress)
+
+    def more(self) -> None:
+        """Goes on with the last entry, while it is ``unfinished``."""
+        parts = self._parts
+        assert parts is not None
+        if not parts.step(self._out):
+            self._parts = None
+            self.unfinished = False
+
+    def _complete(self) -> None:
+        while self.unfinished:
+            self.more()
 
     def access(self, idle_seconds: int, frequency: int) -> None:
         """How long the next entry was idle, or how often it was used (-1 each: not said); before ``entry``."""
@@ -102,6 +124,7 @@ class RdbWriter(Serializer):
 
     def end(self) -> None:
         """The end mark and the checksum."""
+        self._complete()
         self._out.append(f.OPCODE_EOF)
         if self._checksum:
             self._crc = crc64_redis(self._out.getvalue(), self._crc)
