@@ -11,8 +11,9 @@ from typing import final
 
 from mypy_extensions import i64, mypyc_attr
 
-from durastore.keyspace.database import Database, Keyspace, Watcher
-from durastore.protocol.reply import Reply
+from durastore.commands.channels import Channels, Subscriber
+from durastore.commands.events import KeyspaceEvents
+from durastore.keyspace.database import Database, Keyspace
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -177,16 +178,6 @@ class Blocked(Exception):
 
 
 @final
-class Event:
-    """Something that happened to a key."""
-
-    def __init__(self, name: bytes, key: bytes, db: i64) -> None:
-        self.name = name
-        self.key = key
-        self.db: i64 = db
-
-
-@final
 class Instance:
     """The state of one server.
 
@@ -207,14 +198,8 @@ class Instance:
         self.active_expire = True
         self.debug_allowed = False
         self.loading = False
-        # Keyspace events that somebody may listen to, and those of the command that runs.
-        self.event_kinds: i64 = 0
-        self.events: list[Event] = []
-
-    def notify(self, kind: i64, event: bytes, key: bytes, db: i64) -> None:
-        """Tells of a keyspace event; ``kind`` is one of ``durastore.commands.events``."""
-        if self.event_kinds & kind:
-            self.events.append(Event(event, key, db))
+        self.channels = Channels()
+        self.events = KeyspaceEvents(self.keyspace, self.channels)
 
     def propagate(self, effect: list[bytes]) -> None:
         """Has this written to the journal instead of the request; more than one effect of a command adds up."""
@@ -225,7 +210,7 @@ class Instance:
 
 
 @final
-class Client(Watcher):
+class Client(Subscriber):
     """One connection."""
 
     def __init__(self, client_id: int, instance: Instance) -> None:
@@ -233,7 +218,6 @@ class Client(Watcher):
         self.id = client_id
         self.instance = instance
         self.db: Database = instance.keyspace.databases[0]
-        self.reply = Reply()
         self.authenticated = True
         self.user = b"default"
         self.name = b""
@@ -276,10 +260,10 @@ class Client(Watcher):
         self.deny_blocking = False
 
     def notify(self, kind: i64, event: bytes, key: bytes) -> None:
-        """Tells of an event of a key in the client's database (see ``Instance.notify``)."""
-        instance = self.instance
-        if instance.event_kinds & kind:
-            instance.notify(kind, event, key, self.db.index)
+        """Tells of an event of a key in the client's database; ``kind`` is one of ``durastore.commands.events``."""
+        events = self.instance.events
+        if events.kinds & kind:
+            events.publish(kind, event, key, self.db.index)
 
     def block(self, kind: bytes, keys: list[bytes], deadline: i64, without_key: bool = False) -> None:
         """Ends the command without a reply: it runs again when one of the keys holds a value of this type.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from durastore.commands.channels import CHANNEL, PATTERN, SHARD
 from durastore.commands.client import Client
 from durastore.commands.connection import integer_or, valid_name
 from durastore.commands.errors import SYNTAX, CommandError
@@ -80,6 +81,8 @@ def client_setinfo(client: Client, argv: list[bytes]) -> None:
 
 def _flags(client: Client) -> str:
     shown = ""
+    if client.subscriptions is not None:
+        shown += "P"
     if client.in_multi:
         shown += "x"
     if client.blocked:
@@ -111,9 +114,9 @@ def describe(client: Client, now: int) -> bytes:
         ("idle", idle),
         ("flags", _flags(client)),
         ("db", client.db.index),
-        ("sub", 0),
-        ("psub", 0),
-        ("ssub", 0),
+        ("sub", client.count(CHANNEL)),
+        ("psub", client.count(PATTERN)),
+        ("ssub", client.count(SHARD)),
         ("multi", multi),
         ("watch", len(client.watching)),
         ("qbuf", client.query_buffered),
@@ -210,7 +213,7 @@ class _Filter:
         """Whether a connection is meant."""
         return (
             (not self.client_id or client.id == self.client_id)
-            and (self.kind is None or self.kind == b"normal")
+            and (self.kind is None or self.kind == (b"normal" if client.subscriptions is None else b"pubsub"))
             and (self.address is None or client.address == self.address)
             and (self.local_address is None or client.local_address == self.local_address)
             and (self.user is None or (client.authenticated and client.user == self.user))

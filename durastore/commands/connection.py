@@ -8,7 +8,7 @@ from durastore.commands.arguments import database_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import NOT_AN_INTEGER, CommandError, wrong_arity
 from durastore.commands.identity import REDIS_VERSION
-from durastore.commands.spec import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, NOT_QUEUED, STALE, command
+from durastore.commands.spec import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, NOT_QUEUED, STALE, SUBSCRIBED, command
 from durastore.commands.transactions import leave_transaction
 from durastore.protocol.numbers import NotANumber, parse_int
 
@@ -18,7 +18,7 @@ _WRONG_PASSWORD: Final = b"WRONGPASS invalid username-password pair or user is d
 @command(
     "ping",
     "[message]",
-    FAST,
+    FAST | SUBSCRIBED,
     summary="Returns the server's liveliness response.",
     since="1.0.0",
     tips="request_policy:all_shards response_policy:all_succeeded",
@@ -27,6 +27,9 @@ def ping(client: Client, argv: list[bytes]) -> None:
     """PING."""
     if len(argv) > 2:
         raise CommandError(wrong_arity(b"ping"))
+    if client.subscriptions is not None and client.reply.resp == 2:
+        client.reply.bulks([b"pong", argv[1] if len(argv) == 2 else b""])
+        return
     if len(argv) == 2:
         client.reply.bulk(argv[1])
     else:
@@ -155,7 +158,7 @@ def hello(client: Client, argv: list[bytes]) -> None:
 @command(
     "quit",
     "",
-    ALLOW_BUSY | NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | NOT_QUEUED,
+    ALLOW_BUSY | NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | NOT_QUEUED | SUBSCRIBED,
     summary="Closes the connection.",
     since="1.0.0",
     arity=-1,
@@ -170,13 +173,14 @@ def quit_(client: Client, argv: list[bytes]) -> None:
 @command(
     "reset",
     "",
-    NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY | NOT_QUEUED,
+    NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY | NOT_QUEUED | SUBSCRIBED,
     summary="Resets the connection.",
     since="6.2.0",
 )
 def reset(client: Client, argv: list[bytes]) -> None:
     """RESET: the connection is as it was when it was new."""
     leave_transaction(client)
+    client.instance.channels.leave(client)
     client.db = client.instance.keyspace.databases[0]
     client.reply.resp = 2
     client.name = b""

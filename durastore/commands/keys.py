@@ -207,7 +207,7 @@ def copy(client: Client, argv: list[bytes]) -> None:
         client.reply.integer(0)
         return
     target_db.set_with_expiry(target, _own_copy(value), client.db.get_expiry(source))
-    client.instance.notify(events.GENERIC, b"copy_to", target, target_db.index)
+    client.instance.events.publish(events.GENERIC, b"copy_to", target, target_db.index)
     client.instance.dirty += 1
     client.reply.integer(1)
 
@@ -229,7 +229,7 @@ def move(client: Client, argv: list[bytes]) -> None:
     target.set_with_expiry(key, value, client.db.get_expiry(key))
     client.db.delete(key)
     client.notify(events.GENERIC, b"move_from", key)
-    client.instance.notify(events.GENERIC, b"move_to", key, target.index)
+    client.instance.events.publish(events.GENERIC, b"move_to", key, target.index)
     client.instance.dirty += 1
     client.reply.integer(1)
 

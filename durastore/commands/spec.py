@@ -41,6 +41,8 @@ PROTECTED: Final = 1 << 19
 DANGEROUS: Final = 1 << 20
 # Run at once inside MULTI instead of being queued.
 NOT_QUEUED: Final = 1 << 21
+# Allowed to a RESP2 connection that has subscriptions.
+SUBSCRIBED: Final = 1 << 23
 # Still answered while CLIENT PAUSE holds everything else.
 UNPAUSED: Final = 1 << 22
 

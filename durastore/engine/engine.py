@@ -7,7 +7,8 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.commands import errors, events
+from durastore.commands import errors
+from durastore.commands.channels import Subscriber
 from durastore.commands.client import Blocked, Client, Dispatcher, Host, Instance
 from durastore.commands.errors import CommandError
 from durastore.commands.spec import (
@@ -17,6 +18,7 @@ from durastore.commands.spec import (
     NO_MULTI,
     NOT_QUEUED,
     PROTECTED,
+    SUBSCRIBED,
     UNPAUSED,
     WRITE,
 )
@@ -48,6 +50,10 @@ class Engine(Dispatcher):
         super().__init__()
         self.instance = Instance(databases, host)
         self.instance.dispatcher = self
+        # Messages on their way: whoever ran a command calls ``deliver`` once its reply is complete.
+        self.pushes = self.instance.channels.pushes
+        # Who has got some, and is to be sent its output.
+        self.receivers: list[Subscriber] = []
         self.journal = Journal()
         self.blocking = Blocking(self.instance.keyspace)
         # Waited keys that something has happened to: whoever ran a command calls ``blocking.serve``.
@@ -98,8 +104,13 @@ class Engine(Dispatcher):
                     subcommand.reset_statistics()
 
     def update_guard(self) -> None:
-        """To be called when ``loading``, ``write_refusal`` or the pause has changed."""
-        self.guarded = self.loading or self.write_refusal is not None or self.paused_until != 0
+        """To be called when ``loading``, ``write_refusal``, the pause or the choice of events has changed."""
+        self.guarded = (
+            self.loading
+            or self.write_refusal is not None
+            or self.paused_until != 0
+            or self.instance.events.noting()
+        )
 
     def find_command(self, argv: list[bytes]) -> object:
         """See Dispatcher."""
@@ -176,14 +187,13 @@ class Engine(Dispatcher):
         """Writes the DELs of keys that were found expired, and the HDELs of fields."""
         instance = self.instance
         keyspace = instance.keyspace
+        if instance.events.kinds:
+            instance.events.publish_noted()
         for each in keyspace.expired:
             if each.fields is None:
                 self.journal.add([b"DEL", each.key], each.db)
             else:
                 self.journal.add([b"HDEL", each.key, *each.fields], each.db)
-                instance.notify(events.HASH, b"hexpired", each.key, each.db)
-                if each.emptied:
-                    instance.notify(events.GENERIC, b"del", each.key, each.db)
         self.instance.dirty += len(keyspace.expired)
         keyspace.expired = []
 
@@ -206,6 +216,13 @@ class Engine(Dispatcher):
             self.journal.end()
             # EXEC itself has no effect beyond what is in the journal by now.
             self.instance.effects = []
+
+    def deliver(self) -> None:
+        """Hands messages to their receivers."""
+        for push in self.pushes:
+            push.receiver.reply.raw(push.data)
+            self.receivers.append(push.receiver)
+        self.pushes.clear()
 
     def unblock(self, client_id: int, error: bool) -> bool:
         """See Dispatcher."""
@@ -255,6 +272,12 @@ class Engine(Dispatcher):
             return self.write_refusal
         if self.loading and not command.flags & LOADING:
             return _LOADING
+        if client.subscriptions is not None and client.reply.resp == 2 and not command.flags & SUBSCRIBED:
+            return (
+                b"ERR Can't execute '"
+                + command.name.lower()
+                + b"': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+            )
         if client.in_multi and command.flags & NO_MULTI and command.name != b"watch" and command.name != b"multi":
             return b"ERR Command not allowed inside a transaction"
         return None

@@ -102,6 +102,7 @@ class Session(Blockable):
         """The peer is gone."""
         self.engine.blocking.leave(self)
         self.client.unwatch()
+        self.engine.instance.channels.leave(self.client)
 
     def wants_resume(self) -> bool:
         """Whether requests wait that could run as soon as there is room for output."""
@@ -196,6 +197,7 @@ class Session(Blockable):
             or not client.authenticated
             or client.reply_off
             or client.reply_skip != 0
+            or client.subscriptions is not None
         ):
             self._execute_guarded(request)
             return
@@ -207,16 +209,17 @@ class Session(Blockable):
         client.last_command = command.spec.name
         index: i64 = client.db.index
         outcome: i64 = engine.run(client, command, argv)
-        if outcome == UNCHANGED:
-            return
-        client.unlogged = True
         if outcome == AS_SENT:
+            client.unlogged = True
             self._journal(request, index)
-        else:
+        elif outcome != UNCHANGED:
+            client.unlogged = True
             self._flush_run()
             engine.journal_effects(argv, index)
             if outcome == BLOCKED:
                 self._block(request)
+        if engine.pushes:
+            engine.deliver()
         if engine.ready:
             self._flush_run()
             engine.blocking.serve()
@@ -266,6 +269,10 @@ class Session(Blockable):
                     return
                 self.parser.authenticated = client.authenticated
         self._keep_silent(before, skipping)
+        if engine.instance.keyspace.noted:
+            engine.instance.events.publish_noted()
+        if engine.pushes:
+            engine.deliver()
         if engine.ready:
             engine.blocking.serve()
 

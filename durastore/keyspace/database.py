@@ -36,6 +36,18 @@ class Expired:
         self.key = key
         self.fields = fields
         self.emptied = emptied
+        # Its event was published.
+        self.told = False
+
+
+@final
+class Noted:
+    """A key that was looked for in vain, or one that is new."""
+
+    def __init__(self, db: i64, key: bytes, is_new: bool) -> None:
+        self.db: i64 = db
+        self.key = key
+        self.is_new = is_new
 
 
 @mypyc_attr(allow_interpreted_subclasses=False)
@@ -56,6 +68,10 @@ class Keyspace:
     def __init__(self, databases: int) -> None:
         # While a log or a primary's stream is replayed, its own DELs say which keys have expired.
         self.expiring = True
+        # What keyspace events are asked for that only the keyspace knows of, and has happened since they were told.
+        self.noting_misses = False
+        self.noting_new = False
+        self.noted: list[Noted] = []
         # The time of the present wake, for the idle times of segments; set by the engine.
         self.now: i64 = 0
         self.expired: list[Expired] = []
@@ -129,6 +145,8 @@ class Database:
             value = None
         if value is None:
             self.keyspace.misses += 1
+            if self.keyspace.noting_misses:
+                self.keyspace.noted.append(Noted(self.index, key, False))
         else:
             self.keyspace.hits += 1
         return value
@@ -179,7 +197,10 @@ class Database:
         segment.used = self.keyspace.now
         if segment.expires:
             table.clear_expiry(segment, key)
+        before: i64 = table.count
         table.store(segment, key, value)
+        if self.keyspace.noting_new and table.count != before:
+            self.keyspace.noted.append(Noted(self.index, key, True))
         if self.hash_expiries.count or isinstance(value, Hash):
             self.note_expiries(key, value)
         if self.watched:
@@ -192,7 +213,10 @@ class Database:
         table = self.table
         segment = table.find(key)
         segment.used = self.keyspace.now
+        before: i64 = table.count
         table.store(segment, key, value)
+        if self.keyspace.noting_new and table.count != before:
+            self.keyspace.noted.append(Noted(self.index, key, True))
         if self.hash_expiries.count or isinstance(value, Hash):
             self.note_expiries(key, value)
         if self.watched:

@@ -45,6 +45,16 @@ class Gatekeeper:
 
 
 @final
+class OutputLimit:
+    """client-output-buffer-limit of one class of clients: bytes, bytes and milliseconds; 0: none."""
+
+    def __init__(self, hard: i64, soft: i64, soft_ms: i64) -> None:
+        self.hard: i64 = hard
+        self.soft: i64 = soft
+        self.soft_ms: i64 = soft_ms
+
+
+@final
 class Connection:
     """A socket and its session."""
 
@@ -63,7 +73,8 @@ class Connection:
         self.wrote = False
         self.touched = False
         self.closed = False
-        self.closing_at: i64 = 0
+        # Since when (Unix milliseconds) it owes more than the soft limit of its class; 0: it does not.
+        self.over_soft_since: i64 = 0
 
 
 @final
@@ -92,6 +103,9 @@ class Hub:
         self.gate: deque[Gated] = deque()
         self.resumable: list[Connection] = []
         self.held: list[Connection] = []
+        self.normal_limit = OutputLimit(0, 0, 0)
+        self.pubsub_limit = OutputLimit(0, 0, 0)
+        self.dropped_for_output: i64 = 0
         self.bytes_in: i64 = 0
         self.bytes_out: i64 = 0
         self.wakes: i64 = 0
@@ -167,12 +181,14 @@ class Hub:
                 continue
             if bits & _WRITE and not connection.closed:
                 self._drain(connection)
-        self._finish(now)
+        self.finish(now)
         return True
 
-    def _finish(self, now: i64) -> None:
+    def finish(self, now: i64) -> None:
         """Appends the wake's journal, then sends what it replied."""
         journal = self.engine.journal
+        if self.engine.receivers:
+            self._touch_receivers()
         touched = self.touched
         if len(journal.out) > 0 and not self.log.append(journal.take(), now):
             # Nobody may take a failed write for a done one: who wrote in this wake hears nothing, and is cut off.
@@ -193,6 +209,15 @@ class Hub:
                     self._flush(connection, gated)
             if self.engine.blocking.for_log:
                 self._look_after_log()
+
+    def _touch_receivers(self) -> None:
+        """Has the output of those seen to who got messages from others."""
+        for receiver in self.engine.receivers:
+            assert isinstance(receiver, Client)
+            connection = self.connections.get(receiver.descriptor)
+            if connection is not None and connection.client is receiver:
+                self.touch(connection)
+        self.engine.receivers.clear()
 
     def touch(self, connection: Connection) -> None:
         """Has a connection's output, or its end, seen to in the next wake."""
@@ -218,8 +243,30 @@ class Hub:
                 connection.outgoing_bytes += len(data)
             else:
                 self._send(connection, data)
-        if connection.client.closing and not connection.gated and not connection.outgoing:
+        if connection.outgoing_bytes > 0 and self._over_limit(connection):
+            logger.warning(
+                "Client %s closed for overcoming of output buffer limits: %d bytes are owed to it",
+                connection.client.address,
+                connection.outgoing_bytes,
+            )
+            self.dropped_for_output += 1
             self.drop(connection)
+        elif connection.client.closing and not connection.gated and not connection.outgoing:
+            self.drop(connection)
+
+    def _over_limit(self, connection: Connection) -> bool:
+        """Whether the peer takes its output so slowly that it is to be cut off (client-output-buffer-limit)."""
+        limit = self.normal_limit if connection.client.subscriptions is None else self.pubsub_limit
+        owed: i64 = connection.outgoing_bytes
+        if limit.hard and owed >= limit.hard:
+            return True
+        if not limit.soft or owed < limit.soft:
+            connection.over_soft_since = 0
+            return False
+        now: i64 = self.engine.instance.now
+        if connection.over_soft_since == 0:
+            connection.over_soft_since = now
+        return now - connection.over_soft_since > limit.soft_ms
 
     def _send(self, connection: Connection, data: bytes) -> None:
         size: i64 = len(data)
@@ -326,7 +373,7 @@ class Hub:
         blocking.time_out(now)
         if blocking.for_log:
             blocking.serve_log(self.log.durable_offset())
-        self._finish(now)
+        self.finish(now)
 
     def _look_after_log(self) -> None:
         """Has ``time_out`` called soon where somebody waits for what the log has reached."""

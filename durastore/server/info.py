@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import durastore
+from durastore.commands.channels import CHANNEL, PATTERN, SHARD
 from durastore.commands.identity import REDIS_VERSION
 from durastore.commands.tablerow import Command
 from durastore.config import table as directives
@@ -221,6 +222,7 @@ def _persistence(server: Server) -> Fields:
 def _stats(server: Server) -> Fields:
     engine, hub, cron = server.engine, server.hub, server.cron
     keyspace = engine.instance.keyspace
+    listeners = engine.instance.channels.listeners
     return [
         ("total_connections_received", server.admission.received),
         ("total_commands_processed", int(engine.commands_processed)),
@@ -248,9 +250,9 @@ def _stats(server: Server) -> Fields:
         ("current_eviction_exceeded_time", 0),
         ("keyspace_hits", int(keyspace.hits)),
         ("keyspace_misses", int(keyspace.misses)),
-        ("pubsub_channels", 0),
-        ("pubsub_patterns", 0),
-        ("pubsubshard_channels", 0),
+        ("pubsub_channels", len(listeners[CHANNEL])),
+        ("pubsub_patterns", len(listeners[PATTERN])),
+        ("pubsubshard_channels", len(listeners[SHARD])),
         ("latest_fork_usec", 0),
         ("total_forks", 0),
         ("migrate_cached_sockets", 0),

@@ -15,6 +15,7 @@ import trio
 import durastore
 from durastore.commands.client import Client
 from durastore.commands.errors import CommandError
+from durastore.commands.events import kinds_of
 from durastore.config import Config, ConfigError
 from durastore.config import table as directives
 from durastore.config.directives import Directive
@@ -31,7 +32,7 @@ from durastore.persistence.serializer import Serializer
 from durastore.server import logs
 from durastore.server.cron import Cron
 from durastore.server.host import ServerHost
-from durastore.server.hub import Hub
+from durastore.server.hub import Hub, OutputLimit
 from durastore.server.listeners import Admission, ListenError, open_listeners
 from durastore.server.reactor import Alarm, run_reactor
 from durastore.server.supervision import Supervision
@@ -96,6 +97,7 @@ class Server:
         self._stop = trio.Event()
         self._watch_config()
         self._apply_limits()
+        self._choose_events()
         self.sample_memory()
         self.startup_memory = self.memory
 
@@ -271,10 +273,9 @@ class Server:
     # Between the parts
 
     def commit(self, now: int) -> None:
-        """Appends to the log what periodic work put into the journal."""
-        journal = self.engine.journal
-        if len(journal.out):
-            self.log.append(journal.take(), now)
+        """Appends to the log what periodic work put into the journal, and sends the messages that tell of it."""
+        self.engine.deliver()
+        self.hub.finish(now)
 
     def update_refusal(self) -> None:
         """Works out whether writes are to be refused, and why."""
@@ -364,6 +365,9 @@ class Server:
 
     def _apply_limits(self) -> None:
         instance = self.engine.instance
+        limits = self.config[directives.CLIENT_OUTPUT_BUFFER_LIMIT]
+        self.hub.normal_limit = OutputLimit(limits.normal.hard, limits.normal.soft, limits.normal.seconds * 1000)
+        self.hub.pubsub_limit = OutputLimit(limits.pubsub.hard, limits.pubsub.soft, limits.pubsub.seconds * 1000)
         instance.max_bulk = self.config[directives.PROTO_MAX_BULK_LEN]
         instance.debug_allowed = self.config[directives.ENABLE_DEBUG_COMMAND] != "no"
         self._apply_packing()
@@ -389,6 +393,8 @@ class Server:
         config.on_change(directives.CLIENT_QUERY_BUFFER_LIMIT, lambda value: self._limits_changed())
         config.on_change(directives.SAVE, lambda value: self.update_refusal())
         config.on_change(directives.STOP_WRITES_ON_BGSAVE_ERROR, lambda value: self.update_refusal())
+        config.on_change(directives.NOTIFY_KEYSPACE_EVENTS, lambda value: self._choose_events())
+        config.on_change(directives.CLIENT_OUTPUT_BUFFER_LIMIT, lambda value: self._apply_limits())
         config.on_change(directives.LOG_LEVEL, logs.set_level)
         config.on_change(directives.APPEND_ONLY, self._switch_log)
         config.on_change(directives.APPEND_FSYNC, lambda value: self._log_changed())
@@ -419,6 +425,10 @@ class Server:
     def _log_changed(self) -> None:
         self.log.settings = self._log_settings()
         self.log.policy_changed()
+
+    def _choose_events(self) -> None:
+        self.engine.instance.events.choose(kinds_of(self.config[directives.NOTIFY_KEYSPACE_EVENTS]))
+        self.engine.update_guard()
 
     def _limits_changed(self) -> None:
         self._apply_limits()

@@ -33,19 +33,25 @@ CASES = [
 @pytest.mark.parametrize(("requests", "expected"), CASES)
 def test_events(requests: list[str], expected: str) -> None:
     engine = engines.engine()
-    engine.instance.event_kinds = -1
-    session = engines.session(engine)
-    engines.run(session, *(request.encode() for request in requests))
-    told = [
-        f"{event.db}:{event.name.decode()}:{event.key.decode()}"
-        if event.db
-        else f"{event.name.decode()}:{event.key.decode()}"
-        for event in engine.instance.events
-    ]
-    assert " ".join(told) == expected
+    listener = engines.Listener(engine)
+    engines.run(engines.session(engine), *(request.encode() for request in requests))
+    assert listener.told() == expected
 
 
 def test_nothing_is_kept_where_nobody_listens() -> None:
     engine = engines.engine()
-    engines.run(engines.session(engine), b"set a 1", b"del a")
-    assert engine.instance.events == []
+    listener = engines.Listener(engine, letters="")
+    engines.run(engines.session(engine), b"set a 1", b"del a", b"get a")
+    assert listener.told() == ""
+    assert engine.pushes == []
+    assert engine.instance.keyspace.noted == []
+
+
+def test_what_the_keyspace_does_by_itself_comes_before_what_follows_from_it() -> None:
+    engine = engines.engine(now=1000)
+    listener = engines.Listener(engine, letters="g$lshzxetmn")
+    client = engines.session(engine)
+    engines.run(client, b"set a 1 px 10", b"get nosuch")
+    engine.begin_wake(2000)
+    engines.run(client, b"set a 2 nx", b"select 3", b"incr b", b"incr b")
+    assert listener.told() == "new:a set:a expire:a keymiss:nosuch expired:a new:a set:a 3:new:b 3:incrby:b 3:incrby:b"

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durastore.commands import events
 from durastore.engine.engine import Engine
 from durastore.engine.session import replay_session
 from durastore.keyspace.database import Database
 from durastore.keyspace.hashes import Hash
 from durastore.protocol.parser import encode_request
-from support.engines import engine, run, session
+from support.engines import Listener, engine, run, session
 
 NOW = 1_000_000
 
@@ -157,13 +156,14 @@ def test_writers_take_an_expired_field_for_missing() -> None:
 def test_the_last_field_takes_the_key_with_it() -> None:
     one = engine(NOW)
     client = session(one)
-    one.instance.event_kinds = events.HASH | events.GENERIC
+    listener = Listener(one)
     run(client, b"hset h a 1 b 2", b"hpexpire h 5 fields 2 a b")
     run(client, b"watch h")
-    one.instance.events.clear()
+    listener.told()
     one.begin_wake(NOW + 6)
     assert run(client, b"hlen h", b"exists h", b"type h") == b":0\r\n:0\r\n+none\r\n"
     assert client.client.watch_broken
+    assert listener.told() == "hexpired:h del:h"
     check_notes(one.instance.keyspace.databases[0])
 
 
