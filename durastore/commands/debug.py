@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from durastore.commands.client import Client
@@ -10,6 +11,11 @@ from durastore.commands.digest import dataset_digest, value_digest
 from durastore.commands.encoding import encoding_of
 from durastore.commands.errors import NO_SUCH_KEY, NOT_A_FLOAT, SYNTAX, CommandError
 from durastore.commands.spec import ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE, command
+from durastore.keyspace.hashes import Hash
+from durastore.keyspace.packed import elements
+from durastore.keyspace.sets import Set
+
+log = logging.getLogger("durastore.commands")
 
 _FLAGS: Final = ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED
 
@@ -37,6 +43,8 @@ def debug(client: Client, argv: list[bytes]) -> None:
         client.reply.ok()
     elif name == b"OBJECT" and size in (3, 4):
         _object(client, argv)
+    elif name == b"LISTPACK" and size == 3:
+        _listpack(client, argv[2])
     elif name == b"SET-ACTIVE-EXPIRE" and size == 3:
         client.instance.active_expire = integer_or(argv[2]) != 0
         client.reply.ok()
@@ -96,6 +104,18 @@ def _object(client: Client, argv: list[bytes]) -> None:
         client.db.idle_seconds(argv[2], client.instance.now),
     )
     client.reply.simple(text)
+
+
+def _listpack(client: Client, key: bytes) -> None:
+    """DEBUG LISTPACK: a status, as in Redis; the elements themselves go to the server's log."""
+    value = client.db.lookup(key, client.instance.now)
+    if value is None:
+        raise CommandError(NO_SUCH_KEY)
+    if encoding_of(value) not in (b"listpack", b"listpackex"):
+        raise CommandError(b"ERR Not a listpack encoded object.")
+    if isinstance(value, (Hash, Set)):
+        log.info("listpack of %d bytes: %r", len(value.packed), elements(value.packed, 0, 1))
+    client.reply.simple(b"Listpack structure printed on stdout")
 
 
 def _digest_value(client: Client, argv: list[bytes]) -> None:
@@ -173,6 +193,8 @@ def _help(client: Client) -> None:
             b"ERROR <string>",
             b"    Return a Redis protocol error with <string> as message. Useful for clients",
             b"    unit tests to simulate Redis errors.",
+            b"LISTPACK <key>",
+            b"    Show low level info about the listpack encoding of <key>.",
             b"LOADAOF",
             b"    Flush the AOF buffers on disk and reload the AOF in memory.",
             b"OBJECT <key> [fast]",

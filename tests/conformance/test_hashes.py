@@ -302,6 +302,116 @@ SCRIPTS = {
         hscan nosuch x
         hscan h
     """,
+    "field expiry": """
+        hset h a 1 b 2 c 3
+        hexpireat h 33177117420 fields 2 a nosuch
+        hexpiretime h fields 3 a b nosuch
+        hpexpiretime h fields 1 a
+        hpexpireat h 33177117420123 fields 1 b
+        hpexpiretime h fields 1 b
+        hpexpireat h 33177117420000 nx fields 3 a b c
+        hpexpireat h 33177117420001 xx fields 2 a b
+        hpexpireat h 33177117420000 gt fields 2 a b
+        hpexpireat h 33177117420002 gt fields 2 a b
+        hpexpireat h 33177117420003 lt fields 2 a b
+        hpexpireat h 33177117420001 lt fields 2 a b
+        hpexpireat h 33177117420001 LT fields 2 a b
+        hpersist h fields 3 a c nosuch
+        hpexpireat h 33177117420001 gt fields 1 a
+        hpexpireat h 33177117420001 xx fields 1 a
+        hpexpireat h 33177117420001 lt fields 1 a
+        hpexpireat nosuch 33177117420001 fields 2 a b
+        hpersist nosuch fields 2 a b
+        httl nosuch fields 2 a b
+        hpttl nosuch fields 1 a
+        httl h fields 1 c
+        hpttl h fields 2 c nosuch
+        hexpire h 10 fields 1
+        hexpire h x fields 1 a
+        hexpire h 9223372036854775807 fields 1 a
+        hexpire h 9223372036854775808 fields 1 a
+        hpexpireat h 70368744177663 fields 1 a
+        hexpire h 10
+        hexpire h
+        httl h fields 1
+        hset h a 10
+        hpexpiretime h fields 1 a
+        hset h d 4
+        hexpireat h 1 fields 2 d nosuch
+        hexists h d
+        hset x a 1
+        hexpireat x 1 fields 1 a
+        exists x
+        hset x a 1
+        hexpire x 0 fields 1 a
+        exists x
+        hset x a 1 b 2
+        hpexpireat x 1 fields 2 a a
+        hkeys x
+        hincrby h b 5
+        hpexpiretime h fields 1 b
+        hincrbyfloat h b 0.5
+        hpexpiretime h fields 1 b
+        hsetnx h b 1
+        hpexpiretime h fields 1 b
+        hset h b 1
+        hpexpiretime h fields 1 b
+        copy h h2
+        hpexpireat h2 33177117420000 fields 1 a
+        hpexpiretime h2 fields 1 a
+        hpexpiretime h fields 1 a
+        rename h2 h3
+        hpexpiretime h3 fields 1 a
+        hgetdel h fields 2 a nosuch
+        hexists h a
+        hgetdel nosuch fields 1 a
+        hgetdel h fields 1
+        hgetdel h fields 2 b b
+        hgetdel h fields 1 c
+        exists h
+        hset h a 1 b 2
+        hgetex h fields 2 a nosuch
+        hgetex h exat 33177117420 fields 2 a nosuch
+        hpexpiretime h fields 2 a b
+        hgetex h pxat 33177117420123 fields 1 b
+        hpexpiretime h fields 2 a b
+        hgetex h persist fields 2 a nosuch
+        hpexpiretime h fields 2 a b
+        hgetex h pxat 1 fields 1 a
+        hexists h a
+        hgetex nosuch fields 1 a
+        hgetex nosuch ex 10 fields 2 a b
+        hgetex h ex x fields 1 a
+        hgetex h ex 0 fields 1 nosuch
+        hgetex h exat 1 fields 1 b
+        exists h
+        hsetex h fields 1 a 1
+        hgetall h
+        hsetex h fields 2 a 2 b 3
+        hsetex h exat 33177117420 fields 1 a 5
+        hpexpiretime h fields 2 a b
+        hsetex h keepttl fields 1 a 6
+        hpexpiretime h fields 1 a
+        hsetex h fields 1 a 7
+        hpexpiretime h fields 1 a
+        hsetex h fnx fields 1 a 8
+        hsetex h fnx fields 1 c 8
+        hsetex h fnx fields 2 c 9 d 9
+        hsetex h fxx fields 1 a 10
+        hsetex h fxx fields 2 a 11 nosuch 11
+        hsetex h fxx pxat 33177117420123 fields 1 a 12
+        hget h a
+        hpexpiretime h fields 1 a
+        hsetex nosuch fxx fields 1 a 1
+        exists nosuch
+        hsetex h pxat 1 fields 1 a 1
+        hexists h a
+        hsetex new pxat 1 fields 1 a 1
+        exists new
+        hsetex h ex x fields 1 a 1
+        hsetex h fields 1 a
+        hsetex h ex
+    """,
 }
 
 # Where Valkey 9.1 does not answer as Redis 7.2 does: script, line, Valkey's answer, and Redis's.
@@ -317,3 +427,65 @@ REDIS_ANSWERS = {
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_replies_are_the_same(durastore: Server, valkey: Server, name: str, protocol: int) -> None:
     assert_same_replies(durastore, valkey, name, SCRIPTS[name], protocol, REDIS_ANSWERS)
+
+
+ONE_EXPIRY = b"-ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified\r\n"
+
+# What Redis 7.4 and 8.0 answer where Valkey 9.1, which the scripts are played to, has words of its own.
+REDIS_8_ANSWERS = {
+    "hexpiretime h fields 1 b": b"*1\r\n:33177117421\r\n",
+    "hexpire h 10 fields 0 a": b"-ERR Parameter `numFields` should be greater than 0\r\n",
+    "hexpire h 10 fields -1 a": b"-ERR Parameter `numFields` should be greater than 0\r\n",
+    "hexpire h 10 fields x a": b"-ERR Parameter `numFields` should be greater than 0\r\n",
+    "hexpire h 10 fields 2 a": b"-ERR The `numfields` parameter must match the number of arguments\r\n",
+    "hexpire h 10 fields 1 a b": b"-ERR The `numfields` parameter must match the number of arguments\r\n",
+    "hexpire h 10 fieldz 1 a": b"-ERR Mandatory argument FIELDS is missing or not at the right position\r\n",
+    "hexpire h 10 nx fieldz 1 a": b"-ERR Mandatory argument FIELDS is missing or not at the right position\r\n",
+    "hexpire h 10 nx xx fields 1 a": b"-ERR Mandatory argument FIELDS is missing or not at the right position\r\n",
+    "hexpire h -1 fields 1 a": b"-ERR invalid expire time, must be >= 0\r\n",
+    "hpexpireat h 70368744177664 fields 1 a": b"-ERR invalid expire time in 'hpexpireat' command\r\n",
+    "httl h fields 0 a": b"-ERR Number of fields must be a positive integer\r\n",
+    "httl h fields x a": b"-ERR Number of fields must be a positive integer\r\n",
+    "httl h fields 2 a": b"-ERR The `numfields` parameter must match the number of arguments\r\n",
+    "httl h foo 1 a": b"-ERR Mandatory argument FIELDS is missing or not at the right position\r\n",
+    "hpersist h fields 0 a": b"-ERR Number of fields must be a positive integer\r\n",
+    "hpersist h fields 2 a": b"-ERR The `numfields` parameter must match the number of arguments\r\n",
+    "hpersist h foo 1 a": b"-ERR Mandatory argument FIELDS is missing or not at the right position\r\n",
+    "hgetdel h fields 0 a": b"-ERR Number of fields must be a positive integer\r\n",
+    "hgetdel h fields 2 a": b"-ERR The `numfields` parameter must match the number of arguments\r\n",
+    "hgetdel h foo 1 a": b"-ERR Mandatory argument FIELDS is missing or not at the right position\r\n",
+    "hgetex h ex 10 px 10 fields 1 a": b"-ERR Mandatory argument FIELDS is missing or not at the right position\r\n",
+    "hgetex h ex -1 fields 1 a": b"-ERR invalid expire time, must be >= 0\r\n",
+    "hgetex h foo fields 1 a": b"-ERR Mandatory argument FIELDS is missing or not at the right position\r\n",
+    "hgetex h ex 10 fields": b"-ERR Number of fields must be a positive integer\r\n",
+    "hgetex h ex 10 fields 1": b"-ERR The `numfields` parameter must match the number of arguments\r\n",
+    "hgetex h fields 0 a": b"-ERR Number of fields must be a positive integer\r\n",
+    "hgetex h fields 2 a": b"-ERR The `numfields` parameter must match the number of arguments\r\n",
+    "hsetex h ex 10 px 10 fields 1 a 1": ONE_EXPIRY,
+    "hsetex h ex 10 keepttl fields 1 a 1": ONE_EXPIRY,
+    "hsetex h fnx fxx fields 1 a 1": b"-ERR Only one of FXX or FNX arguments can be specified\r\n",
+    "hsetex h ex -1 fields 1 a 1": b"-ERR invalid expire time, must be >= 0\r\n",
+    "hsetex h foo fields 1 a 1": b"-ERR unknown argument: foo\r\n",
+    "hsetex h fields 0 a 1": b"-ERR invalid number of fields\r\n",
+    "hsetex h fields 2 a 1": b"-ERR wrong number of arguments for 'hsetex' command\r\n",
+    "hsetex h fields 1 a 1 b": b"-ERR wrong number of arguments for 'hsetex' command\r\n",
+    "hsetex h fields x a 1": b"-ERR invalid number of fields\r\n",
+}
+
+
+def test_complaints_about_field_expiry_are_those_of_redis(durastore: Server) -> None:
+    with durastore.connect() as connection:
+        connection.call("HSET", "h", "a", "1", "b", "2")
+        connection.call("HPEXPIREAT", "h", "33177117420123", "FIELDS", "1", "b")
+        assert {line: connection.call(*line.split()) for line in REDIS_8_ANSWERS} == REDIS_8_ANSWERS
+
+
+def test_a_small_hash_with_expiring_fields_is_a_listpack_in_their_order(durastore: Server) -> None:
+    """As in Redis 7.4; Valkey turns such a hash into a hashtable."""
+    with durastore.connect() as connection:
+        connection.call("HSET", "h", "a", "1", "b", "2", "c", "3")
+        connection.call("HPEXPIREAT", "h", "33177117420002", "FIELDS", "1", "b")
+        connection.call("HPEXPIREAT", "h", "33177117420001", "FIELDS", "1", "c")
+        assert connection.value("OBJECT", "ENCODING", "h") == b"listpackex"
+        assert connection.value("HKEYS", "h") == [b"c", b"b", b"a"]
+        assert connection.value("DEBUG", "LISTPACK", "h") == "Listpack structure printed on stdout"

@@ -102,6 +102,60 @@ def test_a_log_of_the_real_server_loads(start_durastore: Starter, start_valkey: 
     assert ours.call("DEBUG", "DIGEST") == digest
 
 
+def field_expiries(server: Server) -> list[object]:
+    with server.connect() as connection:
+        return [
+            sorted(connection.value("HKEYS", key))
+            + connection.value("HPEXPIRETIME", key, "FIELDS", 3, "f1", "f2", "f9999")
+            for key in ("small", "large")
+        ]
+
+
+def test_fields_that_expire_survive_every_way_there_and_back(start_durastore: Starter, start_valkey: Starter) -> None:
+    """A file with such fields is one of version 80, Valkey's; its hashes are whole in a base of either kind as well."""
+    ours = start_durastore(appendonly="yes", enable_debug_command="yes")
+    with ours.connect() as connection:
+        connection.call("HSET", "small", "f1", "a", "f2", "b")
+        connection.call("HSET", "large", *(word for i in range(5000) for word in (f"f{i}", "v")))
+        assert connection.call("SAVE") == b"+OK\r\n"
+        assert (ours.folder / "dump.rdb").read_bytes().startswith(b"REDIS0011")
+        for key in ("small", "large"):
+            connection.call("HPEXPIREAT", key, "33177117420001", "FIELDS", "2", "f1", "f9999")
+            connection.call("HSETEX", key, "PXAT", "33177117420002", "FIELDS", "1", "f2", "c")
+    wanted = field_expiries(ours)
+    assert wanted[0][-3:] == [33177117420001, 33177117420002, -2]  # type: ignore[index]
+    assert ours.call("SAVE") == "OK"
+    assert (ours.folder / "dump.rdb").read_bytes().startswith(b"VALKEY080")
+    payload = ours.call("DUMP", "small")
+    assert ours.call("DEBUG", "RELOAD") == "OK"
+    assert field_expiries(ours) == wanted
+    assert ours.call("DEBUG", "LOADAOF") == "OK"
+    assert field_expiries(ours) == wanted
+    ours.stop()
+    # The log as it was written, the snapshot, and bases in both forms, read by the real server.
+    theirs = start_valkey(folder=ours.folder, appendonly="yes")
+    assert field_expiries(theirs) == wanted
+    assert theirs.call("RESTORE", "restored", 0, payload) == "OK"
+    assert theirs.call("HPEXPIRETIME", "restored", "FIELDS", 1, "f2") == [33177117420002]
+    assert theirs.call("DEL", "restored") == 1
+    theirs.call("BGREWRITEAOF")
+    theirs.until_info("persistence", "aof_rewrite_in_progress", "0")
+    theirs.stop()
+    for preamble in ("yes", "no"):
+        ours.directives["aof-use-rdb-preamble"] = preamble
+        ours.start()
+        assert field_expiries(ours) == wanted
+        ours.call("BGREWRITEAOF")
+        ours.until_info("persistence", "aof_rewrite_in_progress", "0")
+        ours.stop()
+        theirs.start()
+        assert field_expiries(theirs) == wanted
+        theirs.stop()
+    theirs.directives["appendonly"] = "no"
+    theirs.start()
+    assert field_expiries(theirs) == wanted
+
+
 def test_the_real_checkers_accept_our_files(start_durastore: Starter) -> None:
     ours = start_durastore(appendonly="yes", aof_timestamp_enabled="yes")
     with ours.connect() as connection:
