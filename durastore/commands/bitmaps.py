@@ -384,6 +384,8 @@ def bitfield(client: Client, argv: list[bytes]) -> None:
     if changed is not None:
         client.instance.dirty += max(changes, 1)
         client.notify(events.STRING, b"setbit", key)
+    elif isinstance(value, bytes):
+        client.db.reshape(key, RawString(bytearray(value)))
     reply = client.reply
     reply.array(len(results))
     for result in results:

@@ -71,9 +71,9 @@ class _Migration:
 
 @command(
     "migrate",
-    'host port <key-selector: key | ""(empty-string)> destination-db timeout [COPY@3.0.0] [REPLACE@3.0.0] '
-    "[authentication: AUTH auth=password@4.0.7 | <auth2@6.0.0: AUTH2 username password>] "
-    "[KEYS keys=key@3.0.6 [keys=key ...]]",
+    'host port <key-selector: key | ""(empty-string)> destination-db timeout [COPY@3.0.0] '
+    "[REPLACE@3.0.0] [authentication: AUTH auth=password@4.0.7 | <auth2@6.0.0: AUTH2 username password>] "
+    "[KEYS keys=key@3.0.6 [keys ...]]",
     WRITE | DANGEROUS,
     summary="Atomically transfers a key from one Redis instance to another.",
     since="2.6.0",

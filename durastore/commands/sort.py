@@ -208,8 +208,8 @@ def _store(client: Client, target: bytes, items: list[bytes]) -> None:
 
 @command(
     "sort",
-    "key [BY by-pattern=pattern#1] [limit: LIMIT offset count] [GET get-pattern=pattern#1 [GET get-pattern=pattern "
-    "...]] [order: ASC | DESC] [sorting: ALPHA] [STORE destination#2]",
+    "key#0 [BY by-pattern=pattern#1] [LIMIT offset count] [GET get-pattern=pattern#1 [GET get-pattern "
+    "...]] [order: ASC | DESC] [ALPHA(sorting)] [STORE destination#2]",
     WRITE | DENYOOM | DANGEROUS,
     summary="Sorts the elements in a list, a set, or a sorted set, optionally storing the result.",
     since="1.0.0",
@@ -218,6 +218,7 @@ def _store(client: Client, target: bytes, items: list[bytes]) -> None:
     keys="RO access;unknown RO access (For the optional BY/GET keyword. It is marked 'unknown' because the key names "
     "derive from the content of the key we sort);unknown OW update (For the optional STORE keyword. It is marked "
     "'unknown' because the keyword can appear anywhere in the argument array)",
+    categories="set sortedset list",
 )
 def sort(client: Client, argv: list[bytes]) -> None:
     """SORT."""
@@ -226,8 +227,8 @@ def sort(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "sort_ro",
-    "key [BY by-pattern=pattern#1] [limit: LIMIT offset count] [GET get-pattern=pattern#1 [GET get-pattern=pattern "
-    "...]] [order: ASC | DESC] [sorting: ALPHA]",
+    "key#0 [BY by-pattern=pattern#1] [LIMIT offset count] [GET get-pattern=pattern#1 [GET get-pattern "
+    "...]] [order: ASC | DESC] [ALPHA(sorting)]",
     READONLY | DANGEROUS,
     summary="Returns the sorted elements of a list, a set, or a sorted set.",
     since="7.0.0",
@@ -235,6 +236,7 @@ def sort(client: Client, argv: list[bytes]) -> None:
     "returned elements. When the elements are not sorted, complexity is O(N).",
     keys="RO access;unknown RO access (For the optional BY/GET keyword. It is marked 'unknown' because the key names "
     "derive from the content of the key we sort)",
+    categories="set sortedset list",
 )
 def sort_ro(client: Client, argv: list[bytes]) -> None:
     """SORT_RO."""

@@ -212,7 +212,7 @@ _RANGE_COMPLEXITY: Final = (
 
 @command(
     "zrangebyscore",
-    "key min:double max:double [WITHSCORES@2.0.0] [limit: LIMIT offset count]",
+    "key min:double max:double [WITHSCORES@2.0.0] [LIMIT offset count]",
     READONLY,
     summary="Returns members in a sorted set within a range of scores.",
     since="1.0.5",
@@ -228,7 +228,7 @@ def zrangebyscore(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "zrevrangebyscore",
-    "key max:double min:double [WITHSCORES] [limit: LIMIT offset count]",
+    "key max:double min:double [WITHSCORES] [LIMIT offset count]",
     READONLY,
     summary="Returns members in a sorted set within a range of scores in reverse order.",
     since="2.2.0",
@@ -244,7 +244,7 @@ def zrevrangebyscore(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "zrangebylex",
-    "key min max [limit: LIMIT offset count]",
+    "key min max [LIMIT offset count]",
     READONLY,
     summary="Returns members in a sorted set within a lexicographical range.",
     since="2.8.9",
@@ -259,7 +259,7 @@ def zrangebylex(client: Client, argv: list[bytes]) -> None:
 
 @command(
     "zrevrangebylex",
-    "key max min [limit: LIMIT offset count]",
+    "key max min [LIMIT offset count]",
     READONLY,
     summary="Returns members in a sorted set within a lexicographical range in reverse order.",
     since="2.8.9",
@@ -286,7 +286,7 @@ def store_sorted_set(client: Client, key: bytes, members: list[bytes], scores: v
 
 @command(
     "zrangestore",
-    "dst src min max [sortby: BYSCORE | BYLEX] [REV] [limit: LIMIT offset count]",
+    "dst src min max [sortby: BYSCORE | BYLEX] [REV] [LIMIT offset count]",
     WRITE | DENYOOM,
     summary="Stores a range of members from sorted set in a key.",
     since="6.2.0",

@@ -7,14 +7,14 @@ from mypy_extensions import i64
 from durastore.commands.arguments import integer_argument, timeout_milliseconds_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import CommandError
-from durastore.commands.spec import BLOCKING, command
+from durastore.commands.spec import NOSCRIPT, command
 from durastore.protocol.numbers import NotANumber, parse_int
 
 
 @command(
     "wait",
     "numreplicas timeout",
-    BLOCKING,
+    0,
     summary="Blocks until the asynchronous replication of all preceding write commands sent by the connection is "
     "completed.",
     since="3.0.0",
@@ -32,7 +32,7 @@ def wait(client: Client, argv: list[bytes]) -> None:
 @command(
     "waitaof",
     "numlocal numreplicas timeout",
-    BLOCKING,
+    NOSCRIPT,
     summary="Blocks until all of the preceding write commands sent by the connection are written to the append-only "
     "file of the master and/or replicas.",
     since="7.2.0",

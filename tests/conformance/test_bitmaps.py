@@ -9,6 +9,12 @@ from support.servers import Server
 
 SCRIPTS = {
     "setbit": """
+        set unchanged a
+        setbit unchanged 0 0
+        object encoding unchanged
+        set unchanged a
+        bitfield unchanged set u1 0 0
+        object encoding unchanged
         setbit a 7 1
         setbit a 7 1
         setbit a 7 0

@@ -180,10 +180,18 @@ _SCANS = (b"scan", b"sscan", b"hscan", b"zscan")
 _ANY = b""
 _WRONG_TYPE = b"-WRONGTYPE"
 _BITS = (b"bitcount", b"bitpos")
+_BY_SCORE = (b"zcount", b"zrangebyscore", b"zrevrangebyscore", b"zremrangebyscore", b"zrange", b"zrangestore")
 # Commands, a word of the request, how the judge's answer begins, how ours does, and what it is about.
 KNOWN: list[tuple[tuple[bytes, ...], bytes, bytes, bytes, str]] = [
     # Redis as well.
     ((b"object",), _ANY, b"$6\r\nembstr", b"$3\r\nint", "Redis does not look at what INCRBYFLOAT stores"),
+    (
+        (b"object",),
+        _ANY,
+        b"$8\r\nskiplist",
+        b"$8\r\nlistpack",
+        "SORT and ZRANGESTORE leave small sorted sets large, in Redis",
+    ),
     # Redis 7.2, where Valkey has more.
     ((b"xread",), b"+", b"-ERR Invalid stream ID", _ANY, "a stream's last entry"),
     # Valkey 9.1.
@@ -200,7 +208,7 @@ KNOWN: list[tuple[tuple[bytes, ...], bytes, bytes, bytes, str]] = [
     (_BITS, _ANY, b"-ERR", b":-1\r\n", "the same"),
     (_BITS, _ANY, b"-ERR", _WRONG_TYPE, "the same"),
     ((b"bitcount",), _ANY, b":", b"-ERR syntax error", "an end is optional in Valkey"),
-    ((b"hpexpireat", b"hexpireat"), _ANY, b"*", b"-ERR invalid expire time", "Redis has a limit"),
+    (_BY_SCORE, b" 1", b"-ERR min or max is not a float", _ANY, "Redis passes over spaces before a number"),
 ]
 
 

@@ -317,6 +317,9 @@ class Generator:
     def _leaf(self, name: str, kind: str) -> bytes:
         odd = self._chance(0.06)
         group = self.command.group
+        if odd and group == "hash" and (kind == "unix-time" or name in ("seconds", "milliseconds")):
+            # How far a field's expiry may lie ahead is another matter in Valkey than in Redis.
+            return self._pick([b"-1", b"x", b"", b"1.5"])
         if kind == "unix-time":
             return self._unix_time(name.endswith("seconds") and "milli" not in name, odd)
         if name in ("seconds", "milliseconds", "ttl") and group != "stream":
