@@ -113,7 +113,7 @@ def end_argument(text: bytes) -> StreamID:
 
 def id_text(entry_id: StreamID) -> bytes:
     """An id as replies show it."""
-    return (str(entry_id[0]) + "-" + str(entry_id[1])).encode()
+    return b"%d-%d" % (entry_id[0], entry_id[1])
 
 
 def read_stream(client: Client, key: bytes) -> Stream | None:
@@ -146,11 +146,11 @@ def own_stream(client: Client, key: bytes, stream: Stream) -> Stream:
     return own
 
 
-def write_entry(reply: Reply, cursor: EntryCursor) -> None:
-    """The entry that a cursor stands on: id, then names and values."""
+def write_entry(reply: Reply, text: bytes, fields: list[bytes]) -> None:
+    """An entry: id, then names and values."""
     reply.array(2)
-    reply.bulk(id_text(cursor.id))
-    reply.bulks(cursor.fields())
+    reply.bulk(text)
+    reply.bulks(fields)
 
 
 def write_range(reply: Reply, cursor: EntryCursor, count: i64) -> i64:
@@ -158,7 +158,7 @@ def write_range(reply: Reply, cursor: EntryCursor, count: i64) -> i64:
     outer = reply.defer()
     written: i64 = 0
     while cursor.next():
-        write_entry(reply, cursor)
+        write_entry(reply, id_text(cursor.id), cursor.fields())
         written += 1
         if written == count:
             break

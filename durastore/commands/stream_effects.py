@@ -9,7 +9,6 @@ from mypy_extensions import i64
 from durastore.commands import events
 from durastore.commands.client import Client
 from durastore.commands.stream_arguments import id_text
-from durastore.keyspace.chunks import StreamID
 from durastore.keyspace.consumer_groups import StreamConsumer, StreamGroup
 
 
@@ -29,14 +28,14 @@ class Claims:
         # Whether there was any, and so the last id of the group is in the journal.
         self.written = False
 
-    def add(self, entry_id: StreamID, consumer: bytes, time: i64, count: i64) -> None:
+    def add(self, entry_id: bytes, consumer: bytes, time: i64, count: i64) -> None:
         """An entry was delivered."""
         if self._ids and (self._count != count or self._time != time or self._consumer != consumer):
             self.finish()
         self._consumer = consumer
         self._time = time
         self._count = count
-        self._ids.append(id_text(entry_id))
+        self._ids.append(entry_id)
 
     def finish(self) -> None:
         """To be called when all were added and the group has its last id."""

@@ -26,7 +26,7 @@ from durastore.commands.stream_arguments import (
 from durastore.commands.stream_effects import Claims, new_consumer, propagate_position
 from durastore.keyspace.chunks import StreamID
 from durastore.keyspace.consumer_groups import PendingCursor, StreamConsumer, StreamGroup
-from durastore.keyspace.streams import ZERO, EntryCursor, Stream, precedes
+from durastore.keyspace.streams import ZERO, EntryFinder, Stream, precedes
 from durastore.protocol.numbers import NotANumber, parse_int
 
 _NO_KEY: Final = (
@@ -475,10 +475,10 @@ def xclaim(client: Client, argv: list[bytes]) -> None:
     claims = Claims(client, key, argv[2], group)
     outer = client.reply.defer()
     written: i64 = 0
+    finder = EntryFinder(stream)
     for entry_id in ids:
         entry = group.find(entry_id)
-        cursor = EntryCursor(stream, entry_id, entry_id, False)
-        if not cursor.next():
+        if not finder.find(entry_id):
             if entry is not None:
                 _forget(client, key, argv[2], group, entry_id)
             continue
@@ -494,8 +494,9 @@ def xclaim(client: Client, argv: list[bytes]) -> None:
         elif not claim.just_id:
             count += 1
         group.assign(entry_id, consumer, claim.time, count)
-        _claimed(client, consumer, cursor, claim.just_id)
-        claims.add(entry_id, consumer.name, claim.time, count)
+        text = id_text(entry_id)
+        _claimed(client, consumer, text, None if claim.just_id else finder.fields())
+        claims.add(text, consumer.name, claim.time, count)
         written += 1
     client.reply.end_array(outer, written)
     claims.finish()
@@ -513,11 +514,11 @@ def _claimer(client: Client, argv: list[bytes], group: StreamGroup) -> StreamCon
     return consumer
 
 
-def _claimed(client: Client, consumer: StreamConsumer, cursor: EntryCursor, just_id: bool) -> None:
-    if just_id:
-        client.reply.bulk(id_text(cursor.id))
+def _claimed(client: Client, consumer: StreamConsumer, text: bytes, fields: list[bytes] | None) -> None:
+    if fields is None:
+        client.reply.bulk(text)
     else:
-        write_entry(client.reply, cursor)
+        write_entry(client.reply, text, fields)
     consumer.active_time = client.instance.now
     client.instance.dirty += 1
 
@@ -580,19 +581,20 @@ def xautoclaim(client: Client, argv: list[bytes]) -> None:
     written: i64 = 0
     pending = PendingCursor(group, None, start)
     outer = reply.defer()
+    finder = EntryFinder(stream)
     entry = pending.next()
     while entry is not None and attempts > 0 and count > 0:
         attempts -= 1
-        cursor = EntryCursor(stream, entry.id, entry.id, False)
-        if not cursor.next():
+        if not finder.find(entry.id):
             _forget(client, key, argv[2], group, entry.id)
             gone.append(entry.id)
             count -= 1
         elif least_idle <= 0 or now - entry.delivery_time >= least_idle:
             deliveries = entry.delivery_count if just_id else entry.delivery_count + 1
             group.assign(entry.id, consumer, now, deliveries)
-            _claimed(client, consumer, cursor, just_id)
-            claims.add(entry.id, consumer.name, now, deliveries)
+            text = id_text(entry.id)
+            _claimed(client, consumer, text, None if just_id else finder.fields())
+            claims.add(text, consumer.name, now, deliveries)
             written += 1
             count -= 1
         entry = pending.next()

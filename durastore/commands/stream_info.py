@@ -174,7 +174,7 @@ def xinfo_stream(client: Client, argv: list[bytes]) -> None:
 def _write_edge(client: Client, stream: Stream, last: bool) -> None:
     cursor = EntryCursor(stream, ZERO, LAST, last)
     if cursor.next():
-        write_entry(client.reply, cursor)
+        write_entry(client.reply, id_text(cursor.id), cursor.fields())
     else:
         client.reply.null()
 

@@ -21,7 +21,7 @@ from durastore.commands.stream_arguments import (
 from durastore.commands.stream_effects import Claims, new_consumer, propagate_position
 from durastore.keyspace.chunks import StreamID
 from durastore.keyspace.consumer_groups import PendingCursor, StreamConsumer, StreamGroup
-from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream, following, precedes, preceding
+from durastore.keyspace.streams import LAST, ZERO, EntryCursor, EntryFinder, Stream, following, precedes, preceding
 
 _NO_DOLLAR: Final = (
     b"ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by "
@@ -257,18 +257,23 @@ def _deliver(
     assert start is not None
     cursor = EntryCursor(stream, start, LAST, False)
     outer = reply.defer()
+    ids: list[StreamID] = []
     written: i64 = 0
     while cursor.next():
-        stream.advance(group, cursor.id)
-        write_entry(reply, cursor)
+        entry_id = cursor.id
+        text = id_text(entry_id)
+        stream.advance(group, entry_id)
+        write_entry(reply, text, cursor.fields())
         if not reading.no_ack:
-            group.assign(cursor.id, consumer, now, 1)
-            consumer.active_time = now
-            claims.add(cursor.id, consumer.name, now, 1)
+            ids.append(entry_id)
+            claims.add(text, consumer.name, now, 1)
         written += 1
         if written == reading.count:
             break
     reply.end_array(outer, written)
+    if ids:
+        group.assign_all(ids, consumer, now, 1)
+        consumer.active_time = now
     claims.finish()
     propagate_position(client, key, reading.group, group)
 
@@ -290,18 +295,19 @@ def _deliver_again(
     start = following(after)
     assert start is not None
     pending = PendingCursor(group, consumer, start)
+    finder = EntryFinder(stream)
     while True:
         entry = pending.next()
         if entry is None:
             break
-        cursor = EntryCursor(stream, entry.id, entry.id, False)
-        if cursor.next():
-            write_entry(reply, cursor)
+        text = id_text(entry.id)
+        if finder.find(entry.id):
+            write_entry(reply, text, finder.fields())
             group.assign(entry.id, consumer, now, entry.delivery_count + 1)
-            claims.add(entry.id, consumer.name, now, entry.delivery_count + 1)
+            claims.add(text, consumer.name, now, entry.delivery_count + 1)
         else:
             reply.array(2)
-            reply.bulk(id_text(entry.id))
+            reply.bulk(text)
             reply.null_array()
         written += 1
         if written == reading.count:

@@ -25,26 +25,27 @@ from durastore.commands.stream_arguments import (
 )
 from durastore.keyspace.chunks import ID_MAX, StreamID
 from durastore.keyspace.stream_nodes import NODE_BYTES
-from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream, precedes
+from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream, precedes, words_size
 
 _TOO_SMALL = b"ERR The ID specified in XADD is equal or smaller than the target stream top item"
 
 
+def _next_id(last_id: StreamID, now: int) -> StreamID:
+    """The id that ``*`` stands for."""
+    if now > last_id[0]:
+        return now, 0
+    if last_id[1] < ID_MAX:
+        return last_id[0], last_id[1] + 1
+    return last_id[0] + 1, 0
+
+
 def _new_id(trim: Trim, last_id: StreamID, now: int) -> StreamID:
     """The id of the entry to be added."""
-    if trim.sequence_given:
-        entry_id = trim.id
-    else:
-        ms = trim.id[0] if trim.id_given else now
-        if ms > last_id[0]:
-            return ms, 0
-        if trim.id_given and ms < last_id[0]:
-            raise CommandError(_TOO_SMALL)
-        if last_id[1] < ID_MAX:
-            return last_id[0], last_id[1] + 1
-        if trim.id_given:
-            raise CommandError(_TOO_SMALL)
-        return last_id[0] + 1, 0
+    if not trim.id_given:
+        return _next_id(last_id, now)
+    entry_id = trim.id
+    if not trim.sequence_given and entry_id[0] == last_id[0] and last_id[1] < ID_MAX:
+        return last_id[0], last_id[1] + 1
     if not precedes(last_id, entry_id):
         raise CommandError(_TOO_SMALL)
     return entry_id
@@ -67,52 +68,52 @@ def _new_id(trim: Trim, last_id: StreamID, now: int) -> StreamID:
 )
 def xadd(client: Client, argv: list[bytes]) -> None:
     """XADD."""
-    trim = trim_arguments(client, argv, True)
-    fields: i64 = trim.position + 1
-    size: i64 = len(argv)
-    if size - fields < 2 or (size - fields) & 1:
+    position: i64 = 2
+    trim: Trim | None = None
+    if argv[2] != b"*":
+        trim = trim_arguments(client, argv, True)
+        position = trim.position
+    words: i64 = len(argv) - position - 1
+    if words < 2 or words & 1:
         raise CommandError(wrong_arity(b"xadd"))
-    if trim.sequence_given and trim.id == ZERO:
+    if trim is not None and trim.sequence_given and trim.id == ZERO:
         raise CommandError(b"ERR The ID specified in XADD must be greater than 0-0")
     key = argv[1]
     stream = find_stream(client, key)
-    if stream is None and trim.no_create:
+    if stream is None and trim is not None and trim.no_create:
         client.reply.null()
         return
-    if stream is not None and stream.last_id == LAST:
+    last_id = ZERO if stream is None else stream.last_id
+    if last_id == LAST:
         raise CommandError(b"ERR The stream has exhausted the last possible ID, unable to add more items")
     instance = client.instance
-    entry_id = _new_id(trim, ZERO if stream is None else stream.last_id, int(instance.now))
-    _check_size(argv, fields)
+    entry_id = _next_id(last_id, int(instance.now)) if trim is None else _new_id(trim, last_id, int(instance.now))
+    if words_size(argv, position + 1) > NODE_BYTES:
+        raise CommandError(b"ERR Elements are too large to be stored")
     if stream is None:
         stream = Stream()
         client.db.set(key, stream)
     else:
         stream = writable_stream(client, key, stream)
-    stream.append(entry_id, argv, fields, instance.keyspace.limits)
+    stream.append(entry_id, argv, position + 1, instance.keyspace.limits)
     text = id_text(entry_id)
     client.reply.bulk(text)
     client.notify(events.STREAM, b"xadd", key)
     instance.dirty += 1
-    if trim.strategy != NO_TRIM and trim.run(stream):
-        client.notify(events.STREAM, b"xtrim", key)
-    if not trim.sequence_given or trim.approximate:
-        effect = argv.copy()
-        effect[trim.position] = text
-        trim.exact(effect, stream)
+    if trim is None:
+        effect = argv[:]
+        effect[2] = text
         instance.propagate(effect)
+    else:
+        if trim.strategy != NO_TRIM and trim.run(stream):
+            client.notify(events.STREAM, b"xtrim", key)
+        if not trim.sequence_given or trim.approximate:
+            effect = argv[:]
+            effect[position] = text
+            trim.exact(effect, stream)
+            instance.propagate(effect)
     if client.db.waited:
         client.db.signal(key)
-
-
-def _check_size(argv: list[bytes], at: i64) -> None:
-    total: i64 = 0
-    size: i64 = len(argv)
-    while at < size:
-        total += len(argv[at])
-        at += 1
-    if total > NODE_BYTES:
-        raise CommandError(b"ERR Elements are too large to be stored")
 
 
 @command(
@@ -198,14 +199,12 @@ def xdel(client: Client, argv: list[bytes]) -> None:
         return
     ids = [id_argument(text) for text in argv[2:]]
     deleted: i64 = 0
+    stream = own_stream(client, key, stream)
     for entry_id in ids:
-        if not deleted:
-            if not stream.contains(entry_id):
-                continue
-            stream = writable_stream(client, key, stream)
         if stream.delete(entry_id):
             deleted += 1
     if deleted:
+        stream = writable_stream(client, key, stream)
         client.notify(events.STREAM, b"xdel", key)
         client.instance.dirty += deleted
     client.reply.integer(deleted)

@@ -73,6 +73,11 @@ def at_most(data: bytes, pos: i64, ms: i64, seq: i64) -> bool:
     return own ^ _BIAS <= seq ^ _BIAS
 
 
+def same_id(data: bytes, pos: i64, ms: i64, seq: i64) -> bool:
+    """Whether the id at ``pos`` is this one, given by its ``signed64`` parts."""
+    return read_i64_be(data, pos) == ms and read_i64_be(data, pos + 8) == seq
+
+
 @final
 class Owner:
     """The mark of one copy."""

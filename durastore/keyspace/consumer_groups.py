@@ -121,6 +121,24 @@ class StreamGroup:
             self._take_from(number, entry_id)
         consumer.pending.put(entry_id, id_bytes(entry_id))
 
+    def assign_all(self, ids: list[StreamID], consumer: StreamConsumer, time: i64, count: i64) -> None:
+        """As ``assign`` for rising ids, at once where they come behind all that is pending."""
+        last = self.pending.last()
+        if last is not None and last >= ids[0]:
+            for entry_id in ids:
+                self.assign(entry_id, consumer, time, count)
+            return
+        rows = BytesWriter()
+        own = BytesWriter()
+        for entry_id in ids:
+            write_id(own, entry_id)
+            write_id(rows, entry_id)
+            write_i64_le(rows, time)
+            write_i64_le(rows, count)
+            write_i64_le(rows, consumer.number)
+        self.pending.extend(rows.getvalue())
+        consumer.pending.extend(own.getvalue())
+
     def expect(self, entry_id: StreamID, time: i64, count: i64) -> bool:
         """Makes an entry pending whose consumer ``give`` is to tell; False where it is pending already."""
         return self.pending.put(entry_id, _row(entry_id, time, count, _NOBODY)) is None

@@ -152,6 +152,10 @@ class ListpackWriter:
         self._out.write(other._out.getvalue()[HEADER:])
         self._count += other._count
 
+    def mark(self, pos: i64, bits: i64) -> None:
+        """Sets bits of the byte at ``pos``."""
+        self._out[pos] = u8(i64(self._out[pos]) | bits)
+
     def raw(self, elements: bytes, count: i64) -> None:
         """Adds so many elements in the form that they have in a listpack."""
         self._out.write(elements)

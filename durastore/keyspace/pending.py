@@ -10,7 +10,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.chunks import ID_SIZE, Directory, Owner, StreamID, at_most, id_at, signed64
+from durastore.keyspace.chunks import ID_SIZE, Directory, Owner, StreamID, at_most, id_at, same_id, signed64
 
 CHUNK_ROWS: Final = 64
 # Id, delivery time (Unix milliseconds), number of deliveries, number of the consumer: 8 bytes each but for the id.
@@ -39,10 +39,8 @@ class Rows:
         chunk = self.directory.floor(entry_id)
         if chunk is None:
             return None
-        pos = self.floor(chunk, entry_id)
-        if pos < 0 or id_at(chunk, pos) != entry_id:
-            return None
-        return chunk[pos : pos + self.width]
+        pos = self.find(chunk, entry_id)
+        return chunk[pos : pos + self.width] if pos >= 0 else None
 
     def put(self, entry_id: StreamID, row: bytes) -> bytes | None:
         """Adds the row of an id, or replaces it; returns the row that was there before."""
@@ -52,14 +50,13 @@ class Rows:
         if chunk is None:
             chunk = directory.first()
             if chunk is None:
-                directory.append(row)
-                self.count += 1
+                self.extend(row)
                 return None
-        pos = self.floor(chunk, entry_id)
-        if pos >= 0 and id_at(chunk, pos) == entry_id:
+        pos = self.find(chunk, entry_id)
+        if pos >= 0:
             directory.replace(chunk, chunk[:pos] + row + chunk[pos + width :])
             return chunk[pos : pos + width]
-        pos += width
+        pos = ~pos
         self.count += 1
         size: i64 = len(chunk)
         if size < CHUNK_ROWS * width:
@@ -76,6 +73,21 @@ class Rows:
                 directory.insert(chunk[half:pos] + row + chunk[pos:])
         return None
 
+    def extend(self, rows: bytes) -> None:
+        """Adds rows in their order, whose ids are greater than all others."""
+        directory = self.directory
+        size: i64 = len(rows)
+        most: i64 = CHUNK_ROWS * self.width
+        self.count += size // self.width
+        pos: i64 = 0
+        chunk = directory.last()
+        if chunk is not None and len(chunk) < most:
+            pos = most - len(chunk)
+            directory.replace(chunk, chunk + rows[:pos])
+        while pos < size:
+            directory.append(rows[pos : pos + most])
+            pos += most
+
     def remove(self, entry_id: StreamID) -> bytes | None:
         """Takes the row of an id out and returns it."""
         directory = self.directory
@@ -83,14 +95,15 @@ class Rows:
         chunk = directory.floor(entry_id)
         if chunk is None:
             return None
-        pos = self.floor(chunk, entry_id)
-        if pos < 0 or id_at(chunk, pos) != entry_id:
+        pos = self.find(chunk, entry_id)
+        if pos < 0:
             return None
         self.count -= 1
         if len(chunk) == width:
             directory.remove(chunk)
-        else:
-            directory.replace(chunk, chunk[:pos] + chunk[pos + width :])
+            return chunk
+        rest = chunk[width:] if pos == 0 else chunk[:pos] + chunk[pos + width :]
+        directory.replace(chunk, rest)
         return chunk[pos : pos + width]
 
     def last(self) -> StreamID | None:
@@ -98,8 +111,8 @@ class Rows:
         chunk = self.directory.last()
         return None if chunk is None else id_at(chunk, len(chunk) - self.width)
 
-    def floor(self, chunk: bytes, entry_id: StreamID) -> i64:
-        """The position of the last row of a chunk with this id or a smaller one; minus the width where none has."""
+    def find(self, chunk: bytes, entry_id: StreamID) -> i64:
+        """The position of an id's row in its chunk; where there is none, ``~`` of where it would have to be."""
         width = self.width
         low: i64 = -1
         high: i64 = len(chunk) // width
@@ -111,7 +124,9 @@ class Rows:
                 low = middle
             else:
                 high = middle
-        return low * width
+        if low >= 0 and same_id(chunk, low * width, ms, seq):
+            return low * width
+        return ~(low * width + width)
 
 
 @final
@@ -129,8 +144,8 @@ class RowCursor:
         chunk = rows.directory.floor(start)
         if chunk is not None:
             self.chunk = chunk
-            self.pos = rows.floor(chunk, start)
-        if chunk is None or self.pos < 0 or id_at(chunk, self.pos) != start:
+            self.pos = rows.find(chunk, start)
+        if chunk is None or self.pos < 0:
             self._seek(start)
         self.pos -= self._width
 
@@ -151,7 +166,8 @@ class RowCursor:
             chunk = directory.first()
             self.pos = 0
         else:
-            self.pos = self._rows.floor(chunk, entry_id) + self._width
+            found = self._rows.find(chunk, entry_id)
+            self.pos = found + self._width if found >= 0 else ~found
             if self.pos >= len(chunk):
                 following = directory.after(chunk)
                 if following is not None:

@@ -7,7 +7,8 @@ A node is a chunk (see ``chunks``): the id of its master entry, then the listpac
 
 An entry's id is the difference to the master entry's.  Under SAME_FIELDS only its values follow, otherwise the number
 of fields, names and values.  ``elements`` counts the elements of the entry before it, for reading backwards; the 0 ends
-that.  Entries are deleted by a flag; a node without valid entries does not exist.
+that.  In the last node of a stream, entries are deleted by a flag, because they count for its size; in others they are
+taken out.  A node without valid entries does not exist.
 Source: the layout comments in Redis's t_stream.c.
 """
 
@@ -72,6 +73,8 @@ class NodeWriter:
         self.names = names
         self.valid: i64 = 0
         self.deleted: i64 = 0
+        # All entries that begin before this offset (see ``NodeReader.offset``) are deleted.
+        self.deleted_to: i64 = 0
         # All that follows the first two elements.
         self._body = ListpackWriter()
 
@@ -124,6 +127,13 @@ class NodeWriter:
             body.integer(count * 2 + 4)
         self.valid += 1
 
+    def delete(self, offsets: list[int]) -> None:
+        """Deletes the valid entries at these offsets (see ``NodeReader.offset``)."""
+        for offset in offsets:
+            self._body.mark(HEADER + i64(offset), DELETED)
+        self.valid -= len(offsets)
+        self.deleted += len(offsets)
+
     def finish(self) -> bytes:
         """The node; more may be added afterwards."""
         whole = ListpackWriter()
@@ -142,8 +152,8 @@ def valid_entries(node: bytes) -> i64:
 class NodeReader:
     """Goes through the entries of a node, deleted ones as well.
 
-    After ``forward`` or ``backward`` has found an entry, ``id`` and ``deleted_entry`` tell of it, ``at`` is its
-    position and ``fields`` gives its names and values.
+    After ``forward`` or ``backward`` has found an entry, ``id`` and ``deleted_entry`` tell of it, ``offset`` is its
+    place behind the first two elements, and ``fields`` gives its names and values.
     """
 
     def __init__(self, node: bytes) -> None:
@@ -167,7 +177,7 @@ class NodeReader:
         self._end: i64 = len(node) - 1
         self.id: StreamID = self.master
         self.deleted_entry = False
-        self.at: i64 = -1
+        self._at: i64 = -1
         self._same = False
         # Where the entry's values (or its number of fields) stand.
         self._content: i64 = 0
@@ -180,7 +190,24 @@ class NodeReader:
 
     def rewind(self) -> None:
         """``backward`` begins at the last entry."""
-        self.at = self._end
+        self._at = self._end
+
+    def skip(self, offset: i64) -> None:
+        """``forward`` begins at the entry at this offset, or at the first one where it is 0."""
+        if offset:
+            self._next = self._body + offset
+
+    def offset(self) -> i64:
+        """Where the entry stands."""
+        return self._at - self._body
+
+    def behind(self) -> i64:
+        """The offset behind the entry."""
+        return self._behind() - self._body
+
+    def entry_elements(self) -> i64:
+        """Of how many elements the entry consists."""
+        return self._width + 4 if self._same else 2 * integer_at(self.node, self._content) + 5
 
     def names(self) -> list[bytes]:
         """The names of the master entry."""
@@ -205,9 +232,7 @@ class NodeReader:
 
     def forward(self) -> bool:
         """Goes to the next entry."""
-        pos: i64 = self._next
-        if pos == -1:
-            pos = self._behind()
+        pos = self._behind()
         if pos >= self._end:
             return False
         self._enter(pos)
@@ -216,7 +241,7 @@ class NodeReader:
     def backward(self) -> bool:
         """Goes to the entry before."""
         node = self.node
-        pos: i64 = self.at
+        pos: i64 = self._at
         if pos <= self._first:
             return False
         pos = previous_element(node, pos)
@@ -230,7 +255,7 @@ class NodeReader:
     def _enter(self, pos: i64) -> None:
         node = self.node
         flags: i64 = node[pos]
-        self.at = pos
+        self._at = pos
         self.deleted_entry = (flags & DELETED) != 0
         self._same = (flags & SAME_FIELDS) != 0
         pos += 2
@@ -242,6 +267,8 @@ class NodeReader:
 
     def _behind(self) -> i64:
         """The position behind the entry."""
+        if self._next != -1:
+            return self._next
         node = self.node
         pos: i64 = self._content
         count: i64 = self._width
@@ -251,7 +278,8 @@ class NodeReader:
         while count > 0:
             pos = next_element(node, pos)
             count -= 1
-        return next_element(node, pos)
+        self._next = next_element(node, pos)
+        return self._next
 
     def fields(self) -> list[bytes]:
         """Name, value, name, value ... of the entry."""
@@ -273,16 +301,30 @@ class NodeReader:
         self._next = next_element(node, pos)
         return words
 
-    def without(self, positions: list[int]) -> bytes:
-        """The node with the valid entries at these positions deleted."""
+    def marked(self, offsets: list[int]) -> bytes:
+        """The node with the valid entries at these offsets flagged as deleted."""
         body = bytearray(self.body())
-        base: i64 = self._body
-        for position in positions:
-            body[position - base] |= DELETED
+        for offset in offsets:
+            body[offset] |= DELETED
+        return self._with(bytes(body), self.valid - len(offsets), self.deleted + len(offsets), self.elements())
+
+    def cut(self, start: i64, end: i64, valid: i64, deleted: i64, elements: i64) -> bytes:
+        """The node without the entries between two offsets (start 0: from the first on).
+
+        The rest says of how many valid and deleted entries, and of how many elements, these consist.
+        """
+        begin: i64 = self._body + start if start else self._first
+        body = self.node[self._body : begin] + self.node[self._body + end : self._end]
+        left: i64 = self.elements()
+        if left != _COUNT_UNKNOWN:
+            left -= elements
+        return self._with(body, self.valid - valid, self.deleted - deleted, left)
+
+    def _with(self, body: bytes, valid: i64, deleted: i64, elements: i64) -> bytes:
         whole = ListpackWriter()
-        whole.integer(self.valid - len(positions))
-        whole.integer(self.deleted + len(positions))
-        whole.raw(bytes(body), self.elements())
+        whole.integer(valid)
+        whole.integer(deleted)
+        whole.raw(body, elements)
         return self.node[:ID_SIZE] + whole.finish()
 
 

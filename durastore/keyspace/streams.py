@@ -133,7 +133,7 @@ class Stream(Value):
         tail = self._tail
         if tail is None:
             tail = self._open(entry_id, words, at, limits)
-        elif self._full(tail.size(), tail.valid + tail.deleted, words, at, limits):
+        elif _full(tail.size() + words_size(words, at), tail.valid + tail.deleted, limits):
             self._flush()
             tail = self._begin(entry_id, words, at)
         tail.add(entry_id, words, at)
@@ -145,20 +145,6 @@ class Stream(Value):
         self.last_id = entry_id
         self._top = entry_id
         self._top_known = True
-
-    def _full(self, size: i64, entries: i64, words: list[bytes], at: i64, limits: Limits) -> bool:
-        """Whether another entry must go into a new node."""
-        most: i64 = limits.stream_node_entries
-        if 0 < most <= entries:
-            return True
-        end: i64 = len(words)
-        while at < end:
-            size += len(words[at])
-            at += 1
-        most = limits.stream_node_bytes
-        if most <= 0 or most > NODE_BYTES:
-            most = NODE_BYTES
-        return size >= most
 
     def _begin(self, entry_id: StreamID, words: list[bytes], at: i64) -> NodeWriter:
         """A new last node."""
@@ -179,7 +165,7 @@ class Stream(Value):
         if node is None:
             return self._begin(entry_id, words, at)
         reader = NodeReader(node)
-        if self._full(reader.size(), reader.valid + reader.deleted, words, at, limits):
+        if _full(reader.size() + words_size(words, at), reader.valid + reader.deleted, limits):
             return self._begin(entry_id, words, at)
         tail = NodeWriter(reader.master, reader.names())
         tail.resume(reader)
@@ -201,11 +187,10 @@ class Stream(Value):
             self._tail_listed = True
         self._flushed = True
 
-    def _release(self, node: bytes) -> None:
-        """Forgets the open node if it is this one, which is to be changed in the directory."""
+    def _tail_of(self, node: bytes) -> NodeWriter | None:
+        """The open node, if it is this one."""
         tail = self._tail
-        if tail is not None and id_at(node, 0) == tail.master:
-            self._tail = None
+        return tail if tail is not None and id_at(node, 0) == tail.master else None
 
     def top(self) -> StreamID:
         """The id of the last entry; 0-0 where there is none."""
@@ -215,21 +200,17 @@ class Stream(Value):
             self._top_known = True
         return self._top
 
-    def contains(self, entry_id: StreamID) -> bool:
-        """Whether there is an entry of this id."""
-        if self.length == 0 or precedes(entry_id, self.first_id) or precedes(self.last_id, entry_id):
-            return False
-        return EntryCursor(self, entry_id, entry_id, False).next()
-
     def delete(self, entry_id: StreamID) -> bool:
         """Deletes an entry; says whether it was there."""
         if self.length == 0 or precedes(entry_id, self.first_id) or precedes(self.last_id, entry_id):
             return False
-        nodes = self.directory()
-        node = nodes.floor(entry_id)
+        node = self.directory().floor(entry_id)
         if node is None:
             return False
         reader = NodeReader(node)
+        tail = self._tail_of(node)
+        if tail is not None:
+            reader.skip(tail.deleted_to)
         while True:
             if not reader.forward() or precedes(entry_id, reader.id):
                 return False
@@ -237,11 +218,13 @@ class Stream(Value):
                 break
         if reader.deleted_entry:
             return False
-        self._release(node)
+        offset: i64 = reader.offset()
         if reader.valid == 1:
-            nodes.remove(node)
+            self._remove_node(node)
+        elif node is self.nodes.last():
+            self._mark(reader, [int(offset)])
         else:
-            nodes.replace(node, reader.without([int(reader.at)]))
+            self.nodes.replace(node, reader.cut(offset, reader.behind(), 1, 0, reader.entry_elements()))
         self.length -= 1
         if precedes(self.max_deleted_id, entry_id):
             self.max_deleted_id = entry_id
@@ -251,45 +234,58 @@ class Stream(Value):
             self._top_known = False
         return True
 
+    def _mark(self, reader: NodeReader, offsets: list[int]) -> None:
+        """Deletes entries of the last node."""
+        self.nodes.replace(reader.node, reader.marked(offsets))
+        tail = self._tail_of(reader.node)
+        if tail is not None:
+            tail.delete(offsets)
+
+    def _remove_node(self, node: bytes) -> None:
+        if self._tail_of(node) is not None:
+            self._tail = None
+        self.nodes.remove(node)
+
     def _find_first(self) -> None:
         cursor = EntryCursor(self, ZERO, LAST, False)
         self.first_id = cursor.id if cursor.next() else ZERO
+
+    def _first_node(self) -> bytes | None:
+        """The first node, up to date."""
+        node = self.nodes.first()
+        if not self._flushed and (node is None or self._tail_of(node) is not None):
+            self._flush()
+            node = self.nodes.first()
+        return node
 
     def trim_length(self, most: int, approximate: bool, limit: i64) -> i64:
         """Deletes the first entries until ``most`` are left; returns how many it deleted.
 
         With ``approximate`` only whole nodes go, and with ``limit`` (0: none) no more entries than that.
         """
-        if self.length <= most:
-            return 0
-        self._flush()
         deleted: i64 = 0
         while self.length > most:
-            node = self.nodes.first()
+            node = self._first_node()
             if node is None:
                 break
             entries: i64 = valid_entries(node)
             if limit and deleted + entries > limit:
                 break
             if self.length - entries >= most:
-                self._release(node)
-                self.nodes.remove(node)
+                self._remove_node(node)
+                self.length -= entries
+                deleted += entries
             elif approximate:
                 break
             else:
-                entries = self._trim_node(node, self.length - i64(most), LAST)
-            self.length -= entries
-            deleted += entries
+                return deleted + self._trim_node(node, self.length - i64(most), LAST)
         return self._trimmed(deleted)
 
     def trim_before(self, least: StreamID, approximate: bool, limit: i64) -> i64:
         """Deletes the entries with smaller ids; as ``trim_length``."""
-        if self.length == 0 or not precedes(self.first_id, least):
-            return 0
-        self._flush()
         deleted: i64 = 0
-        while self.length:
-            node = self.nodes.first()
+        while self.length and precedes(self.first_id, least):
+            node = self._first_node()
             if node is None:
                 break
             entries: i64 = valid_entries(node)
@@ -298,31 +294,45 @@ class Stream(Value):
             reader = NodeReader(node)
             reader.rewind()
             if reader.backward() and precedes(reader.id, least):
-                self._release(node)
-                self.nodes.remove(node)
+                self._remove_node(node)
                 self.length -= entries
                 deleted += entries
-                continue
-            if not approximate:
-                entries = self._trim_node(node, self.length, least)
-                self.length -= entries
-                deleted += entries
-            break
+            elif approximate:
+                break
+            else:
+                return deleted + self._trim_node(node, self.length, least)
         return self._trimmed(deleted)
 
     def _trim_node(self, node: bytes, most: i64, least: StreamID) -> i64:
-        """Deletes up to ``most`` entries at the beginning of a node, whose ids are smaller than ``least``."""
+        """Deletes up to ``most`` entries at the beginning of the first node, whose ids are smaller than ``least``."""
         reader = NodeReader(node)
-        positions: list[int] = []
-        while len(positions) < most and reader.forward() and precedes(reader.id, least):
+        tail = self._tail_of(node)
+        if tail is not None:
+            reader.skip(tail.deleted_to)
+        offsets: list[int] = []
+        elements: i64 = 0
+        passed: i64 = 0
+        while reader.forward():
             if not reader.deleted_entry:
-                positions.append(int(reader.at))
-        self._release(node)
-        if len(positions) == reader.valid:
-            self.nodes.remove(node)
-        elif positions:
-            self.nodes.replace(node, reader.without(positions))
-        return len(positions)
+                if len(offsets) == most or not precedes(reader.id, least):
+                    break
+                offsets.append(int(reader.offset()))
+            passed += 1
+            elements += reader.entry_elements()
+        entries: i64 = len(offsets)
+        self.length -= entries
+        if entries == reader.valid:
+            self._remove_node(node)
+            self._find_first()
+            return entries
+        self.first_id = reader.id
+        if node is not self.nodes.last():
+            self.nodes.replace(node, reader.cut(0, reader.offset(), entries, passed - entries, elements))
+        elif entries:
+            self._mark(reader, offsets)
+            if tail is not None:
+                tail.deleted_to = reader.offset()
+        return entries
 
     def _trimmed(self, deleted: i64) -> i64:
         if deleted:
@@ -390,6 +400,27 @@ class Stream(Value):
         group.last_id = entry_id
 
 
+def words_size(words: list[bytes], at: i64) -> i64:
+    """The bytes of an entry's names and values, which are the words from ``at`` on."""
+    total: i64 = 0
+    end: i64 = len(words)
+    while at < end:
+        total += len(words[at])
+        at += 1
+    return total
+
+
+def _full(size: i64, entries: i64, limits: Limits) -> bool:
+    """Whether a node of so many entries must not grow to this size."""
+    most: i64 = limits.stream_node_entries
+    if 0 < most <= entries:
+        return True
+    most = limits.stream_node_bytes
+    if most <= 0 or most > NODE_BYTES:
+        most = NODE_BYTES
+    return size >= most
+
+
 @final
 class EntryCursor:
     """Goes through the entries of a stream from ``start`` to ``end``, both included; ``reverse``: from end to start.
@@ -399,20 +430,18 @@ class EntryCursor:
 
     def __init__(self, stream: Stream, start: StreamID, end: StreamID, reverse: bool) -> None:
         self._nodes = stream.directory()
-        self._start = start
-        self._end = end
+        # Where the entries end, unless they do so with the stream.
+        self._stop = start if reverse else end
+        self._endless = start == ZERO if reverse else end == LAST
+        # Entries before this one are passed over, until the first that is not.
+        self._begin = end if reverse else start
+        self._begun = False
         self._reverse = reverse
         self._reader: NodeReader | None = None
         self.id: StreamID = ZERO
-        node: bytes | None
-        if reverse:
-            node = self._nodes.floor(end)
-        elif stream.length and precedes(start, stream.first_id):
+        node = self._nodes.floor(self._begin)
+        if node is None and not reverse:
             node = self._nodes.first()
-        else:
-            node = self._nodes.floor(start)
-            if node is None:
-                node = self._nodes.first()
         self._go(node)
 
     def _go(self, node: bytes | None) -> None:
@@ -425,35 +454,59 @@ class EntryCursor:
 
     def next(self) -> bool:
         """Goes to the next entry, whose id is ``id``."""
-        start = self._start
-        end = self._end
         reader = self._reader
         while reader is not None:
-            if self._reverse:
-                while reader.backward():
-                    if reader.deleted_entry or precedes(end, reader.id):
+            while reader.backward() if self._reverse else reader.forward():
+                if reader.deleted_entry:
+                    continue
+                entry_id = reader.id
+                if not self._begun:
+                    if precedes(self._begin, entry_id) if self._reverse else precedes(entry_id, self._begin):
                         continue
-                    if precedes(reader.id, start):
-                        self._reader = None
-                        return False
-                    self.id = reader.id
-                    return True
-                self._go(self._nodes.before(reader.node))
-            else:
-                while reader.forward():
-                    if reader.deleted_entry or precedes(reader.id, start):
-                        continue
-                    if precedes(end, reader.id):
-                        self._reader = None
-                        return False
-                    self.id = reader.id
-                    return True
-                self._go(self._nodes.after(reader.node))
+                    self._begun = True
+                if not self._endless and (
+                    precedes(entry_id, self._stop) if self._reverse else precedes(self._stop, entry_id)
+                ):
+                    self._reader = None
+                    return False
+                self.id = entry_id
+                return True
+            self._go(self._nodes.before(reader.node) if self._reverse else self._nodes.after(reader.node))
             reader = self._reader
         return False
 
     def fields(self) -> list[bytes]:
         """Name, value, name, value ... of the entry."""
+        reader = self._reader
+        assert reader is not None
+        return reader.fields()
+
+
+@final
+class EntryFinder:
+    """Finds entries by their ids; cheaply where these rise.  The stream does not change meanwhile."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._nodes = stream.directory()
+        self._reader: NodeReader | None = None
+        self._exhausted = False
+
+    def find(self, entry_id: StreamID) -> bool:
+        """Whether there is an entry of this id."""
+        node = self._nodes.floor(entry_id)
+        if node is None:
+            return False
+        reader = self._reader
+        if reader is None or reader.node is not node or not precedes(reader.id, entry_id):
+            reader = NodeReader(node)
+            self._reader = reader
+            self._exhausted = not reader.forward()
+        while not self._exhausted and precedes(reader.id, entry_id):
+            self._exhausted = not reader.forward()
+        return not self._exhausted and reader.id == entry_id and not reader.deleted_entry
+
+    def fields(self) -> list[bytes]:
+        """Name, value, name, value ... of the entry that was found."""
         reader = self._reader
         assert reader is not None
         return reader.fields()

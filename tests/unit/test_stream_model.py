@@ -13,7 +13,7 @@ from durastore.keyspace.chunks import BLOCK_LIMIT, Directory, Owner, StreamID, i
 from durastore.keyspace.consumer_groups import PendingCursor, StreamGroup
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.pending import CHUNK_ROWS, RowCursor, Rows
-from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream
+from durastore.keyspace.streams import LAST, ZERO, EntryCursor, EntryFinder, Stream
 from durastore.persistence.rdb import dump_value, load_dump
 from support.rdb import describe_stream, pending_entries
 
@@ -86,9 +86,9 @@ class StreamMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
         entry_id = data.draw(st.sampled_from(sorted(self.model.entries)))
-        assert self.stream.contains(entry_id)
+        assert EntryFinder(self.stream).find(entry_id)
         assert self.stream.delete(entry_id)
-        assert not self.stream.contains(entry_id)
+        assert not EntryFinder(self.stream).find(entry_id)
         assert not self.stream.delete(entry_id)
         del self.model.entries[entry_id]
         self.model.max_deleted = max(self.model.max_deleted, entry_id)
@@ -123,6 +123,14 @@ class StreamMachine(RuleBasedStateMachine):
         wanted = [(i, words) for i, words in self.model.entries.items() if start <= i <= end]
         assert read(self.stream, start, end, reverse) == (wanted[::-1] if reverse else wanted)
 
+    @rule(wanted=st.lists(st.tuples(steps, steps), max_size=8), rising=st.booleans())
+    def find(self, wanted: list[StreamID], rising: bool) -> None:
+        finder = EntryFinder(self.stream)
+        for entry_id in sorted(wanted) if rising else wanted:
+            assert finder.find(entry_id) == (entry_id in self.model.entries)
+            if entry_id in self.model.entries:
+                assert finder.fields() == self.model.entries[entry_id]
+
     @rule(reload=st.booleans())
     def copy(self, reload: bool) -> None:
         """A snapshot keeps the old value, COPY keeps both; a payload makes one from the same nodes."""
@@ -144,6 +152,14 @@ class StreamMachine(RuleBasedStateMachine):
         group.assign(entry_id, consumer, self.now, count)
         self.model.consumers.add(name)
         self.model.pending[entry_id] = (name, self.now, count)
+
+    @rule(name=consumers, ids=st.sets(st.tuples(st.integers(0, 200), steps), min_size=1))
+    def assign_all(self, name: bytes, ids: set[StreamID]) -> None:
+        group = self.group()
+        consumer = group.consumer(name) or group.create_consumer(name, self.now)
+        group.assign_all(sorted(ids), consumer, self.now, 1)
+        self.model.consumers.add(name)
+        self.model.pending.update((entry_id, (name, self.now, 1)) for entry_id in ids)
 
     @rule(entry_id=st.tuples(steps, steps))
     def acknowledge(self, entry_id: StreamID) -> None:
