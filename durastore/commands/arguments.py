@@ -10,7 +10,7 @@ from mypy_extensions import i64
 from durastore.commands.client import Client
 from durastore.commands.errors import NOT_AN_INTEGER, CommandError
 from durastore.keyspace.database import Database
-from durastore.protocol.numbers import INT64_MAX, INT64_MIN, NotANumber, parse_int, parse_long_double
+from durastore.protocol.numbers import INT64_MAX, INT64_MIN, NotANumber, parse_int, parse_long_double, round_long_double
 
 INT32_MIN: Final = -(1 << 31)
 INT32_MAX: Final = (1 << 31) - 1
@@ -72,11 +72,13 @@ def timeout_argument(client: Client, text: bytes) -> i64:
         exact = parse_long_double(text)
     except NotANumber:
         raise CommandError(b"ERR timeout is not a float or out of range") from None
-    if exact > INT64_MAX // 1000:
+    # In the precision in which Redis multiplies: 0.001 is one millisecond, not a bit more.
+    product = exact if isinstance(exact, float) else round_long_double(exact * 1000)
+    if product > INT64_MAX:
         raise CommandError(_TIMEOUT_OUT_OF_RANGE)
-    if exact < 0 and (exact == -math.inf or math.ceil(exact * 1000) < 0):
+    milliseconds = -1 if product == -math.inf else math.ceil(product)
+    if milliseconds < 0:
         raise CommandError(b"ERR timeout is negative")
-    milliseconds = math.ceil(exact * 1000)
     if milliseconds > INT64_MAX - now:
         raise CommandError(_TIMEOUT_OUT_OF_RANGE)
     return now + milliseconds if milliseconds > 0 else 0

@@ -39,7 +39,7 @@ def value_digest(digest: bytes, value: object, expires: bool) -> bytes:
         digest = _mix(digest, value if isinstance(value, bytes) else bytes(value.data))
     elif isinstance(value, List):
         digest = _mix(digest, (1).to_bytes(4, "big"))
-        for item in value.items:
+        for item in value.items():
             digest = _mix(digest, item)
     elif isinstance(value, Set):
         digest = _mix(digest, (2).to_bytes(4, "big"))

@@ -15,8 +15,6 @@ from durastore.protocol.numbers import is_int
 _EMBSTR_LIMIT: Final = 44
 _LISTPACK_ENTRIES: Final = 128
 _LISTPACK_VALUE: Final = 64
-# A list's listpack may have 8 kB: list-max-listpack-size -2.
-_LIST_BYTES: Final = 8192
 
 
 def encoding_of(value: object) -> bytes:
@@ -28,7 +26,7 @@ def encoding_of(value: object) -> bytes:
     if isinstance(value, RawString):
         return b"raw"
     if isinstance(value, List):
-        return b"listpack" if sum(len(item) + 2 for item in value.items) < _LIST_BYTES else b"quicklist"
+        return b"quicklist" if value.quicklist else b"listpack"
     if isinstance(value, Set):
         if value.table is not None:
             return b"hashtable"

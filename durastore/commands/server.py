@@ -292,7 +292,7 @@ def _value_size(value: object, samples: int) -> int:
     if isinstance(value, RawString):
         return sys.getsizeof(value.data) + 40
     if isinstance(value, List):
-        return sys.getsizeof(value.items) + _words_size(value.items, samples, len(value.items))
+        return value.memory()
     if isinstance(value, (Set, Hash)):
         return value.memory(samples)
     if isinstance(value, SortedSet):

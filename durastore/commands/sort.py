@@ -104,7 +104,7 @@ def _ranked(value: SortedSet, first: i64, count: i64, reverse: bool) -> list[byt
 def _elements(value: Value) -> list[bytes]:
     """All elements, in an order that depends on nothing but the content."""
     if isinstance(value, List):
-        return value.items.copy()
+        return value.items()
     if isinstance(value, SortedSet):
         return _ranked(value, 0, value.size(), False)
     assert isinstance(value, Set)
@@ -121,7 +121,7 @@ def _unsorted(value: Value, start: i64, count: i64, descending: bool) -> list[by
     if isinstance(value, SortedSet):
         return _ranked(value, first, count, descending)
     assert isinstance(value, List)
-    found = value.items[first : first + count]
+    found = value.slice(first, count)
     if descending:
         found.reverse()
     return found
@@ -197,7 +197,7 @@ def _sort(client: Client, argv: list[bytes], readonly: bool) -> None:
 def _store(client: Client, target: bytes, items: list[bytes]) -> None:
     """Makes a list of the result; an empty one removes the key."""
     if items:
-        client.db.set(target, List(items))
+        client.db.set(target, List(items, client.instance.keyspace.limits.list_size))
         client.notify(events.LIST, b"sortstore", target)
         client.instance.dirty += len(items)
     elif client.db.lookup(target, client.instance.now) is not None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from durastore.commands import (
     bitmaps,
+    blocking_lists,
     clients,
     connection,
     counters,
@@ -47,6 +48,7 @@ _GROUPS: Final = (
     (counters, "string", "@string"),
     (lcs, "string", "@string"),
     (lists, "list", "@list"),
+    (blocking_lists, "list", "@list"),
     (hashes, "hash", "@hash"),
     (hash_expiry, "hash", "@hash"),
     (sets, "set", "@set"),

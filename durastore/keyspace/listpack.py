@@ -184,6 +184,10 @@ class ListpackWriter:
             out.append(u8((size >> 7) & 127 | 128))
             out.append(u8(size & 127 | 128))
 
+    def body(self) -> bytes:
+        """The elements, without header and end mark."""
+        return self._out.getvalue()[HEADER:]
+
     def finish(self) -> bytes:
         """The listpack; more may be added afterwards."""
         out = self._out
@@ -199,6 +203,44 @@ class ListpackWriter:
         whole = out.getvalue()
         out.truncate(size)
         return whole
+
+
+def listpack_of(body: bytes, count: i64) -> bytes:
+    """The listpack that has this body of so many elements."""
+    row = ListpackWriter()
+    row.raw(body, count)
+    return row.finish()
+
+
+def entry_size(item: bytes) -> i64:
+    """How many bytes an element takes in a listpack."""
+    size: i64 = len(item)
+    if size <= 20:
+        value = integer_of(item, 20)
+        if value != NOT_INTEGER:
+            return _integer_size(value)
+    if size < 64:
+        return size + 2
+    size += 2 if size < 4096 else 5
+    if size <= 127:
+        return size + 1
+    if size < 16384:
+        return size + 2
+    if size < 2097152:
+        return size + 3
+    return size + 4 if size < 268435456 else size + 5
+
+
+def _integer_size(value: i64) -> i64:
+    if 0 <= value <= 127:
+        return 2
+    if -4096 <= value <= 4095:
+        return 3
+    if -32768 <= value <= 32767:
+        return 4
+    if -8388608 <= value <= 8388607:
+        return 5
+    return 6 if -2147483648 <= value <= 2147483647 else 10
 
 
 def _damaged(offset: i64, what: str) -> NoReturn:
@@ -309,6 +351,26 @@ def check(blob: bytes, offset: i64) -> i64:
     if announced != _COUNT_UNKNOWN and announced != count:
         _damaged(offset, f"{count} elements where its header says {announced}")
     return count
+
+
+def is_canonical(blob: bytes) -> bool:
+    """Whether every element of a whole listpack has the one form that ``ListpackWriter`` gives it."""
+    pos: i64 = HEADER
+    last: i64 = len(blob) - 1
+    while pos < last:
+        following = next_element(blob, pos)
+        value = integer_at(blob, pos)
+        if value != NOT_INTEGER:
+            if following - pos != _integer_size(value):
+                return False
+        elif blob[pos] < 0xC0:
+            # So short a string may be the text of an integer.
+            if following - pos <= 22 and integer_of(element_at(blob, pos), 20) != NOT_INTEGER:
+                return False
+        elif entry_size(element_at(blob, pos)) != following - pos:
+            return False
+        pos = following
+    return True
 
 
 def _element_size(blob: bytes, pos: i64, last: i64, offset: i64) -> i64:

@@ -39,7 +39,7 @@ def describe_value(value: object) -> tuple[str, Any]:
     if isinstance(value, (bytes, RawString)):
         return "string", text(value if isinstance(value, bytes) else value.data)
     if isinstance(value, List):
-        return "list", [text(item) for item in value.items]
+        return "list", [text(item) for item in value.items()]
     if isinstance(value, Set):
         return "set", sorted(text(member) for member in value.members())
     if isinstance(value, Hash):

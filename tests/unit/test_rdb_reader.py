@@ -272,7 +272,7 @@ def test_damaged_compact_encodings_are_noticed() -> None:
 def test_a_quicklist_keeps_its_plain_nodes() -> None:
     value = load_dump(payload(18, b"\x02\x01\x05plain\x02" + string(listpack(b"packed"))))
     assert isinstance(value, List)
-    assert value.items == [b"plain", b"packed"]
+    assert value.items() == [b"plain", b"packed"]
 
 
 def test_set_of_numbers_reads_as_text() -> None:

@@ -139,7 +139,7 @@ def test_order_of_a_list_a_set_and_a_hash_is_kept() -> None:
     items = [b"%d" % (i * 7919 % 1000) for i in range(1000)]
     loaded = load_dump(dump_value(List(items)))
     assert isinstance(loaded, List)
-    assert loaded.items == items
+    assert loaded.items() == items
     members = load_dump(dump_value(set_of([b"text", *items[:100]])))
     assert isinstance(members, Set)
     assert members.members() == [b"text", *items[:100]]

@@ -12,7 +12,7 @@ from librt.strings import read_f64_le, read_i16_le, read_i32_be, read_i32_le, re
 from mypy_extensions import i64
 
 from durastore.keyspace.limits import Limits
-from durastore.keyspace.listpack import DamagedListpack, decode
+from durastore.keyspace.listpack import DamagedListpack, check, decode
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.lzf import LzfError, decompress
 from durastore.persistence.rdb.format import RdbError
@@ -231,5 +231,14 @@ class Cursor:
         offset = self.offset()
         try:
             return decode(self.string(), offset)
+        except DamagedListpack as error:
+            raise RdbError(error.offset, error.reason) from None
+
+    def listpack_blob(self) -> tuple[bytes, i64]:
+        """A listpack that stands here as a string, and how many elements it has; it has been checked."""
+        offset = self.offset()
+        blob = self.string()
+        try:
+            return blob, check(blob, offset)
         except DamagedListpack as error:
             raise RdbError(error.offset, error.reason) from None

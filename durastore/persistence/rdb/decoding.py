@@ -14,8 +14,11 @@ from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from durastore.keyspace.hashes import Hash, build_hash
-from durastore.keyspace.lists import List
+from durastore.keyspace.list_nodes import NODE_BYTES, Node, count_limit, nodes_of, size_limit
+from durastore.keyspace.listpack import HEADER, decode, is_canonical
+from durastore.keyspace.lists import List, list_of_nodes
 from durastore.keyspace.packed import pack
+from durastore.keyspace.quicklist import Quicklist
 from durastore.keyspace.sets import Set, build_set
 from durastore.keyspace.sorted_sets import DuplicateMember, SortedSet, build_sorted_set
 from durastore.persistence.rdb import format as f
@@ -54,7 +57,7 @@ def load_value(cursor: Cursor, kind: i64, version: i64) -> object | None:
     if kind == f.TYPE_LIST_ZIPLIST:
         offset = cursor.offset()
         items = decode_ziplist(cursor.string(), offset)
-        return List(items) if items else None
+        return list_of_nodes(nodes_of(items), cursor.limits.list_size) if items else None
     if kind == f.TYPE_STREAM or kind == f.TYPE_STREAM_2 or kind == f.TYPE_STREAM_3:
         return load_stream(cursor, kind)
     if version >= f.VALKEY_VERSION:
@@ -89,32 +92,43 @@ def _blob(cursor: Cursor, kind: i64) -> list[bytes]:
 
 def _list(cursor: Cursor) -> List | None:
     remaining = cursor.count()
-    items: list[bytes] = []
+    if remaining == 0:
+        return None
+    fill: i64 = cursor.limits.list_size
+    nodes = Quicklist([])
     while remaining > 0:
-        items.append(cursor.string())
+        nodes.push_tail(cursor.string(), size_limit(fill), count_limit(fill))
         remaining -= 1
-    return List(items) if items else None
+    return list_of_nodes(nodes.settle(), fill)
 
 
 def _quicklist(cursor: Cursor, kind: i64) -> List | None:
     remaining = cursor.count()
-    items: list[bytes] = []
+    nodes: list[Node] = []
     while remaining > 0:
         remaining -= 1
         container: i64 = f.NODE_PACKED
         if kind == f.TYPE_LIST_QUICKLIST_2:
             container = cursor.count()
         if container == f.NODE_PLAIN:
-            items.append(cursor.string())
+            nodes.append(Node(cursor.string(), 1, True))
             continue
         if container != f.NODE_PACKED:
             cursor.fail(f"unknown kind of quicklist node {container}")
         if kind == f.TYPE_LIST_QUICKLIST:
             offset = cursor.offset()
-            items.extend(decode_ziplist(cursor.string(), offset))
+            nodes.extend(nodes_of(decode_ziplist(cursor.string(), offset)))
         else:
-            items.extend(cursor.listpack())
-    return List(items) if items else None
+            nodes.extend(_list_nodes(cursor))
+    return list_of_nodes(nodes, cursor.limits.list_size) if nodes else None
+
+
+def _list_nodes(cursor: Cursor) -> list[Node]:
+    """The nodes that a listpack makes: one, unless it is far larger than any limit allows."""
+    blob, count = cursor.listpack_blob()
+    if len(blob) > NODE_BYTES or not is_canonical(blob):
+        return nodes_of(decode(blob, 0))
+    return [Node(blob[HEADER:-1], count, False)] if count else []
 
 
 def _set(cursor: Cursor) -> Set | None:

@@ -7,14 +7,15 @@ every reader that knows it, while a type 22 under the magic REDIS would be misre
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from librt.strings import BytesWriter, write_f64_le, write_i64_le
 from mypy_extensions import i64
 
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
-from durastore.keyspace.listpack import ListpackWriter
+from durastore.keyspace.list_nodes import size_limit
+from durastore.keyspace.listpack import ListpackWriter, listpack_of
 from durastore.keyspace.lists import List
 from durastore.keyspace.packed import pack
 from durastore.keyspace.sets import Set
@@ -26,11 +27,6 @@ from durastore.persistence.rdb.chunks import save_table
 from durastore.persistence.rdb.primitives import write_count, write_string
 from durastore.persistence.rdb.streams import save_stream
 from durastore.protocol.numbers import format_double
-
-# What Redis reckons with for the frame of an element when it looks whether a list node is full.
-_NODE_OVERHEAD: Final = 8
-# The largest node where the limit is given in elements.
-_NODE_BYTES: Final = 8192
 
 
 def type_of(value: object, limits: Limits, version: i64) -> i64:
@@ -135,34 +131,13 @@ def _save_zset(out: BytesWriter, kind: i64, value: SortedSet, compress: bool) ->
 
 
 def _save_list(out: BytesWriter, value: List, limits: Limits, compress: bool) -> None:
-    most_bytes: i64 = _NODE_BYTES
-    most_items: i64 = limits.list_size
-    if most_items < 0:
-        most_bytes = 2048 << (-most_items if most_items > -5 else 5)
-        most_items = 65535
-    nodes = BytesWriter()
-    count: i64 = 0
-    row = ListpackWriter()
-    held: i64 = 0
-    for item in value.items:
-        size: i64 = len(item)
-        large = size + _NODE_OVERHEAD > most_bytes
-        if held and (large or held >= most_items or row.size() + size + _NODE_OVERHEAD > most_bytes):
-            write_count(nodes, f.NODE_PACKED)
-            write_string(nodes, row.finish(), compress)
-            row = ListpackWriter()
-            held = 0
-            count += 1
-        if large:
-            write_count(nodes, f.NODE_PLAIN)
-            write_string(nodes, item, compress)
-            count += 1
+    largest = size_limit(limits.list_size)
+    nodes = value.packed_nodes()
+    write_count(out, len(nodes))
+    for node in nodes:
+        if node.single and node.size > largest:
+            write_count(out, f.NODE_PLAIN)
+            write_string(out, node.data, compress)
         else:
-            row.string(item)
-            held += 1
-    if held:
-        write_count(nodes, f.NODE_PACKED)
-        write_string(nodes, row.finish(), compress)
-        count += 1
-    write_count(out, count)
-    out.write(nodes.getvalue())
+            write_count(out, f.NODE_PACKED)
+            write_string(out, listpack_of(node.body(), node.count), compress)

@@ -1,0 +1,322 @@
+"""Lists against a plain Python list, and the places where they change form."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from durastore.keyspace import listpack
+from durastore.keyspace.list_nodes import NO_LIMIT, Node, nodes_of, pack_body
+from durastore.keyspace.lists import SHORT, List, list_of_nodes
+from durastore.keyspace.quicklist import HOT
+from durastore.persistence.rdb import dump_value, load_dump
+
+# Few different elements, so that searches find something; of all forms in a listpack.
+ELEMENTS = st.sampled_from(
+    [
+        b"",
+        b"a",
+        b"5",
+        b"\x05\x01",
+        b"-1",
+        b"4095",
+        b"-32768",
+        b"8388607",
+        b"1234567890123",
+        b"007",
+        b"x" * 64,
+        b"y" * 300,
+    ]
+)
+FILLS = st.sampled_from([-2, -1, -5, 0, 1, 2, 7, 128])
+
+
+class Model:
+    """A List and the plain list that it should equal."""
+
+    def __init__(self, fill: int) -> None:
+        self.fill = fill
+        self.list = List([])
+        self.plain: list[bytes] = []
+
+    def push(self, item: bytes, head: bool) -> None:
+        self.list.expect(len(item), 1, self.fill)
+        if head:
+            self.list.push_head(item, self.fill)
+            self.plain.insert(0, item)
+        else:
+            self.list.push_tail(item, self.fill)
+            self.plain.append(item)
+
+    def pop(self, head: bool) -> None:
+        if self.plain:
+            taken = self.list.pop_head() if head else self.list.pop_tail()
+            assert taken == self.plain.pop(0 if head else -1)
+            self.settle()
+
+    def settle(self) -> None:
+        if self.plain:
+            self.list.settle(self.fill)
+        else:
+            self.list = List([])
+
+    def insert(self, place: float, item: bytes, after: bool) -> None:
+        if self.plain:
+            index = int(place * len(self.plain))
+            self.list.expect(len(item), 1, self.fill)
+            self.list.insert(index, item, after, self.fill)
+            self.plain.insert(index + after, item)
+
+    def replace(self, place: float, item: bytes) -> None:
+        if self.plain:
+            index = int(place * len(self.plain))
+            self.list.expect(len(item), 1, self.fill)
+            self.list.set(index, item)
+            self.plain[index] = item
+            self.settle()
+
+    def remove(self, item: bytes, most: int) -> None:
+        if not self.plain:
+            return
+        wanted = most or NO_LIMIT
+        left = abs(wanted)
+        kept = []
+        for each in self.plain if wanted > 0 else reversed(self.plain):
+            if each == item and left:
+                left -= 1
+            else:
+                kept.append(each)
+        if wanted < 0:
+            kept.reverse()
+        assert self.list.remove(item, abs(wanted), wanted < 0) == len(self.plain) - len(kept)
+        self.plain = kept
+        self.settle()
+
+    def delete(self, place: float, share: float) -> None:
+        if self.plain:
+            start = int(place * len(self.plain))
+            count = int(share * (len(self.plain) - start)) + 1
+            self.list.delete(start, count)
+            del self.plain[start : start + count]
+            self.settle()
+
+    def check(self) -> None:
+        value = self.list
+        assert value.size() == len(self.plain)
+        assert value.items() == self.plain
+        for index in {0, len(self.plain) // 3, len(self.plain) - 1} if self.plain else ():
+            assert value.get(index) == self.plain[index]
+        if value.nodes is not None and self.plain:
+            check_nodes(value)
+
+
+def check_nodes(value: List) -> None:
+    """What the nodes say of themselves is true."""
+    quick = value.nodes
+    assert quick is not None
+    assert quick.head_size == listpack_size(quick.head)
+    assert quick.tail_size == listpack_size(quick.tail)
+    assert value.quicklist or quick.is_one_node()
+    total = len(quick.head) + len(quick.tail)
+    for node in quick.nodes:
+        total += node.count
+        items: list[bytes] = []
+        node.collect(0, node.count, items)
+        assert len(items) == node.count
+        assert node.size == listpack_size(items)
+        assert listpack.decode(listpack.listpack_of(node.body(), node.count), 0) == items
+    assert total == value.size()
+    assert all(node.count for node in quick.nodes[1:-1])
+
+
+def listpack_size(items: list[bytes]) -> int:
+    return len(pack_body(items))
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("push"), ELEMENTS, st.booleans()),
+        st.tuples(st.just("grow"), ELEMENTS, st.integers(1, 200)),
+        st.tuples(st.just("pop"), st.booleans()),
+        st.tuples(st.just("shrink"), st.booleans(), st.integers(1, 200)),
+        st.tuples(st.just("insert"), st.floats(0, 0.999), ELEMENTS, st.booleans()),
+        st.tuples(st.just("replace"), st.floats(0, 0.999), ELEMENTS),
+        st.tuples(st.just("remove"), ELEMENTS, st.integers(-3, 3)),
+        st.tuples(st.just("delete"), st.floats(0, 0.999), st.floats(0, 0.5)),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(FILLS, STEPS)
+def test_a_list_behaves_as_a_plain_one(fill: int, steps: list[tuple[object, ...]]) -> None:
+    model = Model(fill)
+    for name, *arguments in steps:
+        if name == "grow":
+            item, count = arguments
+            assert isinstance(item, bytes)
+            assert isinstance(count, int)
+            for i in range(count):
+                model.push(item if i % 3 else b"%d" % i, i % 7 == 0)
+        elif name == "shrink":
+            head, count = arguments
+            assert isinstance(head, bool)
+            assert isinstance(count, int)
+            for _ in range(count):
+                model.pop(head)
+        else:
+            getattr(model, str(name))(*arguments)
+        model.check()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(ELEMENTS, max_size=300),
+    FILLS,
+    ELEMENTS,
+    st.integers(-5, 5).filter(bool),
+    st.integers(0, 4),
+    st.integers(0, 400),
+)
+def test_find(items: list[bytes], fill: int, item: bytes, rank: int, most: int, depth: int) -> None:
+    value = List(items, fill)
+    places = range(len(items)) if rank > 0 else range(len(items) - 1, -1, -1)
+    looked_at = list(places)[: depth or None]
+    wanted = [place for place in looked_at if items[place] == item][abs(rank) - 1 :][: most or None]
+    assert value.find(item, rank, most or NO_LIMIT, depth or NO_LIMIT) == wanted
+
+
+def test_a_copy_shares_nothing_that_changes() -> None:
+    value = List([b"%d" % i for i in range(5000)])
+    before = value.items()
+    copy = value.copy()
+    assert isinstance(copy, List)
+    assert value.nodes is not None
+    assert copy.nodes is not None
+    assert all(a is b for a, b in zip(value.nodes.nodes, copy.nodes.nodes, strict=True))
+    rng = random.Random(1)
+    for i in range(300):
+        copy.push_head(b"h%d" % i, -2)
+        copy.push_tail(b"t%d" % i, -2)
+        copy.insert(rng.randrange(copy.size()), b"i", True, -2)
+        copy.set(rng.randrange(copy.size()), b"s")
+        copy.delete(rng.randrange(1, copy.size() - 20), 15)
+        copy.remove(b"%d" % i, 1, True)
+        copy.pop_head()
+        copy.pop_tail()
+    assert value.items() == before
+
+
+def test_hot_ends_stay_small() -> None:
+    value = List([])
+    for i in range(20000):
+        value.expect(8, 1, -2)
+        value.push_head(b"%08d" % i, -2)
+        value.push_tail(b"%08d" % i, -2)
+    assert value.nodes is not None
+    assert len(value.nodes.head) <= HOT
+    assert len(value.nodes.tail) <= HOT
+    # Nine bytes of node for eight of data, and little else.
+    assert value.memory() < 40000 * 12
+
+
+def test_a_list_used_as_a_queue_does_not_keep_empty_nodes() -> None:
+    value = List([b"x" * 100 for _ in range(300)])
+    for i in range(3000):
+        value.push_tail(b"%d" % i, -2)
+        value.pop_head()
+    assert value.nodes is not None
+    assert all(node.count for node in value.nodes.nodes[1:-1])
+    assert len(value.nodes.nodes) < 10
+
+
+@pytest.mark.parametrize(
+    ("fill", "size", "count", "quicklist"),
+    [
+        (-2, 80, 90, False),
+        (-2, 80, 110, True),
+        (-1, 80, 45, False),
+        (-1, 80, 55, True),
+        (-5, 80, 700, False),
+        (10, 1, 10, False),
+        (10, 1, 11, True),
+        (10, 2000, 5, True),
+        (0, 1, 1, False),
+        (0, 1, 2, True),
+    ],
+)
+def test_the_encoding_follows_the_directive(fill: int, size: int, count: int, quicklist: bool) -> None:
+    assert List([b"x" * size] * count, fill).quicklist == quicklist
+
+
+def test_a_quicklist_becomes_a_listpack_again_at_half_of_the_limit() -> None:
+    value = List([b"x" * 98] * 82)
+    assert value.quicklist
+    seen = []
+    while value.size():
+        value.pop_tail()
+        value.settle(-2)
+        seen.append(value.quicklist)
+    # A node of so many elements: 40 of 101 bytes each and the frame are at most 4096 bytes.
+    assert seen == [True] * (82 - 41) + [False] * 41
+
+
+def test_a_limit_in_elements_counts_for_the_way_back_as_well() -> None:
+    value = List([b"a"] * 11, 10)
+    seen = []
+    while value.size():
+        value.pop_tail()
+        value.settle(10)
+        seen.append(value.quicklist)
+    assert seen == [True] * 5 + [False] * 6
+
+
+def test_short_lists_are_one_object() -> None:
+    value = List([b"%d" % i for i in range(100)])
+    assert value.nodes is None
+    assert len(value.short) < SHORT
+    assert value.memory() < 500
+
+
+def test_one_large_element_is_kept_as_it_is() -> None:
+    large = b"z" * 100_000
+    value = List([b"a", large, b"b"])
+    assert value.items() == [b"a", large, b"b"]
+    nodes = value.packed_nodes()
+    assert [node.single for node in nodes] == [False, True, False]
+    assert nodes[1].data is large
+    assert value.find(large, 1, 1, NO_LIMIT) == [1]
+    value.set(1, b"c")
+    assert value.remove(b"c", 1, False) == 1
+    assert value.items() == [b"a", b"b"]
+
+
+def test_a_list_out_of_a_file_takes_the_encoding_of_its_size() -> None:
+    assert not list_of_nodes(nodes_of([b"a", b"b"]), -2).quicklist
+    assert list_of_nodes([*nodes_of([b"a"]), *nodes_of([b"b"])], -2).quicklist
+    assert list_of_nodes(nodes_of([b"a", b"b", b"c"]), 2).quicklist
+    assert list_of_nodes([Node(b"x" * 20000, 1, True)], -2).quicklist
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.one_of(ELEMENTS, st.binary(max_size=100)), min_size=1, max_size=400), FILLS)
+def test_a_list_survives_its_dump(items: list[bytes], fill: int) -> None:
+    loaded = load_dump(dump_value(List(items, fill)))
+    assert isinstance(loaded, List)
+    assert loaded.items() == items
+
+
+def test_listpacks_of_another_hand_are_written_anew() -> None:
+    """5 as a string and 7 as a 16-bit integer: what we compare has but one form."""
+    odd = b"\x815\x02" + b"\xf1\x07\x00\x03"
+    blob = listpack.listpack_of(odd, 2)
+    assert not listpack.is_canonical(blob)
+    assert listpack.is_canonical(listpack.listpack_of(pack_body([b"5", b"7", b"05", b"x" * 70]), 4))
+    payload = bytearray(dump_value(List([b"5", b"7"])))
+    value = list_of_nodes(nodes_of(listpack.decode(blob, 0)), -2)
+    assert value.find(b"5", 1, 1, NO_LIMIT) == [0]
+    assert bytes(payload) == dump_value(value)
