@@ -104,12 +104,6 @@ SCRIPTS = {
         "get {key}", "getrange {key} 0 3", "incr {key}x", "setbit {key}x 1 1", "bitpos {key} 1 0 2", "pfcount {key}",
         "sort {key} limit 0 1 alpha by nosort get x", "lcs {key} string len",
     ),
-    "lolwut": """
-        lolwut version x
-        lolwut version
-        lolwut foo bar
-        lolwut a b c
-    """,
 }  # fmt: skip
 
 # Where Valkey 9.1 does not answer as Redis 7.2 does: script, line, Valkey's answer, and Redis's.
@@ -119,7 +113,8 @@ REDIS_ANSWERS: dict[tuple[str, str, bytes], bytes] = {}
 @pytest.mark.parametrize("protocol", [2, 3])
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_replies_are_the_same(durastore: Server, valkey: Server, name: str, protocol: int) -> None:
-    assert_same_replies(durastore, valkey, name, MAKE + SCRIPTS[name], protocol, REDIS_ANSWERS)
+    script = MAKE.strip() + "\n" + SCRIPTS[name].strip()
+    assert_same_replies(durastore, valkey, name, script, protocol, REDIS_ANSWERS)
 
 
 def test_what_one_server_dumps_the_other_restores(durastore: Server, valkey: Server) -> None:
@@ -132,9 +127,17 @@ def test_what_one_server_dumps_the_other_restores(durastore: Server, valkey: Ser
     for key in KEYS:
         digest = ours.call("DEBUG", "DIGEST-VALUE", key)
         assert digest == theirs.call("DEBUG", "DIGEST-VALUE", key), key
-        for source, target in ((ours, theirs), (theirs, ours), (ours, ours)):
+        for source in (ours, theirs):
             payload = parse(source.call("DUMP", key))
             assert isinstance(payload, bytes)
-            assert target.call("RESTORE", key, 0, payload, "REPLACE") == b"+OK\r\n", key
-            assert target.call("DEBUG", "DIGEST-VALUE", key) == digest, key
-            assert target.call("OBJECT", "ENCODING", key) == source.call("OBJECT", "ENCODING", key), key
+            for target in (ours, theirs):
+                assert target.call("RESTORE", key, 0, payload, "REPLACE") == b"+OK\r\n", key
+                assert target.call("DEBUG", "DIGEST-VALUE", key) == digest, key
+            assert ours.call("OBJECT", "ENCODING", key) == theirs.call("OBJECT", "ENCODING", key), key
+
+
+def test_lolwut_tells_the_version(durastore: Server) -> None:
+    assert durastore.call("LOLWUT") == durastore.call("LOLWUT", "VERSION", "5") == b"Redis ver. 7.2.4\n"
+    with durastore.connect(3) as connection:
+        assert connection.call("LOLWUT") == b"=21\r\ntxt:Redis ver. 7.2.4\n\r\n"
+    assert str(durastore.call("LOLWUT", "VERSION", "x")) == "ERR value is not an integer or out of range"
