@@ -30,6 +30,8 @@ class Subscriber(Watcher):
         self.reply = Reply()
         # What it has subscribed to, by kind; None: nothing, as most connections.
         self.subscriptions: list[dict[bytes, None]] | None = None
+        # The peer has left.
+        self.gone = False
 
     def count(self, kind: i64) -> i64:
         """The number of its subscriptions of one kind."""

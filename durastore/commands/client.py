@@ -13,6 +13,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from durastore.commands.channels import Channels, Subscriber
 from durastore.commands.events import KeyspaceEvents
+from durastore.commands.tracking import Tracking
 from durastore.keyspace.database import Database, Keyspace
 
 
@@ -200,6 +201,7 @@ class Instance:
         self.loading = False
         self.channels = Channels()
         self.events = KeyspaceEvents(self.keyspace, self.channels)
+        self.tracking = Tracking(self.keyspace, self.channels)
 
     def propagate(self, effect: list[bytes]) -> None:
         """Has this written to the journal instead of the request; more than one effect of a command adds up."""

@@ -83,10 +83,17 @@ def _flags(client: Client) -> str:
     shown = ""
     if client.subscriptions is not None:
         shown += "P"
+    tracked = client.instance.tracking.clients.get(client.id)
     if client.in_multi:
         shown += "x"
     if client.blocked:
         shown += "b"
+    if tracked is not None:
+        shown += "t"
+        if tracked.redirect_broken:
+            shown += "R"
+        if tracked.broadcast:
+            shown += "B"
     if client.watch_broken:
         shown += "d"
     if client.closing:
@@ -104,6 +111,7 @@ def describe(client: Client, now: int) -> bytes:
     """The line of CLIENT LIST for one connection."""
     idle = max(now - client.last_interaction, 0) // 1000
     multi = len(client.queue) if client.in_multi else -1
+    tracked = client.instance.tracking.clients.get(client.id)
     fields = (
         ("id", client.id),
         ("addr", client.address),
@@ -132,7 +140,7 @@ def describe(client: Client, now: int) -> bytes:
         ("events", "r"),
         ("cmd", client.last_command or "NULL"),
         ("user", client.user.decode("latin-1")),
-        ("redir", -1),
+        ("redir", -1 if tracked is None else tracked.redirect_id),
         ("resp", client.reply.resp),
         ("lib-name", client.lib_name.decode("latin-1")),
         ("lib-ver", client.lib_version.decode("latin-1")),

@@ -181,6 +181,7 @@ def reset(client: Client, argv: list[bytes]) -> None:
     """RESET: the connection is as it was when it was new."""
     leave_transaction(client)
     client.instance.channels.leave(client)
+    client.instance.tracking.disable(client.id)
     client.db = client.instance.keyspace.databases[0]
     client.reply.resp = 2
     client.name = b""

@@ -7,6 +7,7 @@ from typing import Final
 from durastore.commands import (
     bitmaps,
     blocking_lists,
+    client_tracking,
     clients,
     connection,
     counters,
@@ -70,6 +71,7 @@ _GROUPS: Final = (
     (databases, "server", "@keyspace"),
     (connection, "connection", "@connection"),
     (clients, "connection", "@connection"),
+    (client_tracking, "connection", "@connection"),
     (streams, "stream", "@stream"),
     (stream_reading, "stream", "@stream"),
     (stream_groups, "stream", "@stream"),

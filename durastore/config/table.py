@@ -353,6 +353,11 @@ LATENCY_MONITOR_THRESHOLD: Final = Integer(
     "latency-monitor-threshold", 0, "Note events that held the server up for at least this long in LATENCY. 0: none.",
     high=INT64_MAX, unit="milliseconds",
 )  # fmt: skip
+TRACKING_TABLE_MAX_KEYS: Final = Integer(
+    "tracking-table-max-keys", 1000000, "How many keys the server remembers for clients that keep copies (CLIENT "
+    "TRACKING). Beyond that, the oldest are invalidated as if they had changed. 0 is no limit.",
+    high=INT64_MAX,
+)  # fmt: skip
 NOTIFY_KEYSPACE_EVENTS: Final = EventClasses(
     "notify-keyspace-events", "", "Publish what happens to keys. Letters choose the channels (K by key, E by event) "
     "and the events: g any type, $ strings, l lists, s sets, h hashes, z sorted sets, t streams, x expired, e evicted, "
@@ -517,7 +522,10 @@ SECTIONS: Final[tuple[Section, ...]] = (
     ),
     Section(
         "Watching", "What the server tells about itself and its data.",
-        (SLOWLOG_LOG_SLOWER_THAN, SLOWLOG_MAX_LEN, LATENCY_MONITOR_THRESHOLD, NOTIFY_KEYSPACE_EVENTS),
+        (
+            SLOWLOG_LOG_SLOWER_THAN, SLOWLOG_MAX_LEN, LATENCY_MONITOR_THRESHOLD, TRACKING_TABLE_MAX_KEYS,
+            NOTIFY_KEYSPACE_EVENTS,
+        ),
     ),
     Section(
         "Inner workings", "Settings of Redis's own data structures, kept so that its files and clients work.",

@@ -18,6 +18,7 @@ from durastore.commands.spec import (
     NO_MULTI,
     NOT_QUEUED,
     PROTECTED,
+    READONLY,
     SUBSCRIBED,
     UNPAUSED,
     WRITE,
@@ -54,6 +55,7 @@ class Engine(Dispatcher):
         self.pushes = self.instance.channels.pushes
         # Who has got some, and is to be sent its output.
         self.receivers: list[Subscriber] = []
+        self.tracking = self.instance.tracking
         self.journal = Journal()
         self.blocking = Blocking(self.instance.keyspace)
         # Waited keys that something has happened to: whoever ran a command calls ``blocking.serve``.
@@ -158,6 +160,8 @@ class Engine(Dispatcher):
             self.unexpected_errors += 1
             self.reject(client, command, _INTERNAL, False)
             client.closing = True
+        if self.tracking.active:
+            self._track(client, command, argv)
         # A snapshot lowers the count, which is no change of the dataset.
         self._changed = instance.dirty > before
         if instance.effects is not None or instance.keyspace.expired:
@@ -216,6 +220,21 @@ class Engine(Dispatcher):
             self.journal.end()
             # EXEC itself has no effect beyond what is in the journal by now.
             self.instance.effects = []
+
+    def _track(self, client: Client, command: Command, argv: list[bytes]) -> None:
+        """Client-side caching: tells of what a command has changed, and remembers what it has read."""
+        self.tracking.after(client.id)
+        tracked = self.tracking.clients.get(client.id)
+        if tracked is None:
+            return
+        if command.flags & READONLY:
+            keys = command.keys_of(argv)
+            if keys:
+                self.tracking.remember(client.id, [argv[position] for position, _ in keys])
+                self.tracking.limit()
+        # CLIENT CACHING speaks of the next command, or of the whole transaction that begins with it.
+        if not client.in_multi and command.name != b"multi" and not command.name.startswith(b"client|"):
+            tracked.caching = 0
 
     def deliver(self) -> None:
         """Hands messages to their receivers."""

@@ -102,7 +102,9 @@ class Session(Blockable):
         """The peer is gone."""
         self.engine.blocking.leave(self)
         self.client.unwatch()
+        self.client.gone = True
         self.engine.instance.channels.leave(self.client)
+        self.engine.instance.tracking.disable(self.client.id)
 
     def wants_resume(self) -> bool:
         """Whether requests wait that could run as soon as there is room for output."""

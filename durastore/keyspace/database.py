@@ -81,9 +81,21 @@ class Keyspace:
         self.ready: list[WaitedKey] = []
         self.hits: i64 = 0
         self.misses: i64 = 0
+        # Whether clients keep copies of keys (``Database.observe``), and what has changed since they were told.
+        self.tracking = False
+        self.modified: list[bytes] = []
+        self.flushed = False
         self.functions: list[bytes] = []
         self.limits = Limits()
         self.databases: list[Database] = [Database(self, i) for i in range(databases)]
+
+    def track(self, tracking: bool) -> None:
+        """From now on changes of keys are noted in ``modified``, or not."""
+        self.tracking = tracking
+        self.modified = []
+        self.flushed = False
+        for db in self.databases:
+            db.observe()
 
     def swap(self, first: Database, second: Database) -> None:
         """Exchanges the content of two databases (SWAPDB); what is watched stays with the number."""
@@ -121,6 +133,8 @@ class Database:
         # The hashes that have fields with an expiry, each with (a lower bound of) the first of them as its own.
         self.hash_expiries = Chunked()
         self.watched: dict[bytes, list[Watcher]] = {}
+        # Whether anybody wants to know of changes: because keys are watched, or because clients keep copies of keys.
+        self.observed = False
         self.waited: dict[bytes, WaitedKey] = {}
         self.expiry_cursor: i64 = 0
         self.merge_cursor: i64 = 0
@@ -174,7 +188,7 @@ class Database:
             self.hash_expiries.remove(key)
         self.keyspace.expired.append(Expired(self.index, key))
         self.keyspace.expired_keys += 1
-        if self.watched:
+        if self.observed:
             self.changed(key)
         if self.waited:
             self.signal(key)
@@ -203,7 +217,7 @@ class Database:
             self.keyspace.noted.append(Noted(self.index, key, True))
         if self.hash_expiries.count or isinstance(value, Hash):
             self.note_expiries(key, value)
-        if self.watched:
+        if self.observed:
             self.changed(key)
         if self.waited:
             self.signal(key)
@@ -219,7 +233,7 @@ class Database:
             self.keyspace.noted.append(Noted(self.index, key, True))
         if self.hash_expiries.count or isinstance(value, Hash):
             self.note_expiries(key, value)
-        if self.watched:
+        if self.observed:
             self.changed(key)
         if self.waited:
             self.signal(key)
@@ -239,7 +253,7 @@ class Database:
     def writable(self, key: bytes, value: Value) -> Value:
         """The stored value in a form that may be changed in place: cloned first if a snapshot still needs it."""
         value = self.own(key, value)
-        if self.watched:
+        if self.observed:
             self.changed(key)
         return value
 
@@ -262,7 +276,7 @@ class Database:
         table.remove(segment, key)
         if self.hash_expiries.count:
             self.hash_expiries.remove(key)
-        if self.watched:
+        if self.observed:
             self.changed(key)
         if self.waited:
             self.signal(key)
@@ -282,7 +296,7 @@ class Database:
         """Gives a key that is there an expiry."""
         table = self.table
         table.set_expiry(table.find(key), key, when)
-        if self.watched:
+        if self.observed:
             self.changed(key)
 
     def clear_expiry(self, key: bytes) -> bool:
@@ -290,7 +304,7 @@ class Database:
         table = self.table
         if not table.clear_expiry(table.find(key), key):
             return False
-        if self.watched:
+        if self.observed:
             self.changed(key)
         return True
 
@@ -305,6 +319,7 @@ class Database:
                 self.changed(key)
         for key in self.waited:
             self.signal(key)
+        self.keyspace.flushed = self.keyspace.tracking
         self.table = Table()
         self.hash_expiries = Chunked()
         self.expiry_cursor = 0
@@ -430,6 +445,7 @@ class Database:
     def watch(self, key: bytes, watcher: Watcher) -> None:
         """From now on the watcher hears of each change of the key."""
         watchers = self.watched.get(key)
+        self.observed = True
         if watchers is None:
             self.watched[key] = [watcher]
         elif watcher not in watchers:
@@ -441,9 +457,16 @@ class Database:
         watchers.remove(watcher)
         if not watchers:
             del self.watched[key]
+            self.observe()
+
+    def observe(self) -> None:
+        """Finds out whether anybody wants to know of changes."""
+        self.observed = len(self.watched) > 0 or self.keyspace.tracking
 
     def changed(self, key: bytes) -> None:
-        """Tells those who watch the key."""
+        """Tells those who watch the key, or keep a copy of it."""
+        if self.keyspace.tracking:
+            self.keyspace.modified.append(key)
         watchers = self.watched.get(key)
         if watchers is not None:
             for watcher in watchers:

@@ -194,6 +194,10 @@ class Hub:
     def finish(self, now: i64) -> None:
         """Appends the wake's journal, then sends what it replied."""
         journal = self.engine.journal
+        if self.engine.tracking.active:
+            self.engine.tracking.after(0)
+            self.engine.tracking.broadcast()
+            self.engine.deliver()
         if self.engine.receivers:
             self._touch_receivers()
         touched = self.touched

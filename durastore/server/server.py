@@ -377,6 +377,7 @@ class Server:
         limits = self.config[directives.CLIENT_OUTPUT_BUFFER_LIMIT]
         self.hub.normal_limit = OutputLimit(limits.normal.hard, limits.normal.soft, limits.normal.seconds * 1000)
         self.hub.pubsub_limit = OutputLimit(limits.pubsub.hard, limits.pubsub.soft, limits.pubsub.seconds * 1000)
+        instance.tracking.most_keys = self.config[directives.TRACKING_TABLE_MAX_KEYS]
         instance.max_bulk = self.config[directives.PROTO_MAX_BULK_LEN]
         instance.debug_allowed = self.config[directives.ENABLE_DEBUG_COMMAND] != "no"
         self._apply_packing()
@@ -404,6 +405,7 @@ class Server:
         config.on_change(directives.STOP_WRITES_ON_BGSAVE_ERROR, lambda value: self.update_refusal())
         config.on_change(directives.NOTIFY_KEYSPACE_EVENTS, lambda value: self._choose_events())
         config.on_change(directives.CLIENT_OUTPUT_BUFFER_LIMIT, lambda value: self._apply_limits())
+        config.on_change(directives.TRACKING_TABLE_MAX_KEYS, lambda value: self._apply_limits())
         config.on_change(directives.LOG_LEVEL, logs.set_level)
         config.on_change(directives.APPEND_ONLY, self._switch_log)
         config.on_change(directives.APPEND_FSYNC, lambda value: self._log_changed())

@@ -1,4 +1,4 @@
-"""Pub/sub and keyspace events, played by several connections to durastore and to a real server: the same bytes."""
+"""Pub/sub, keyspace events and client-side caching: several connections to durastore and to a real server."""
 
 from __future__ import annotations
 
@@ -154,6 +154,132 @@ SCRIPTS = {
         b config set notify-keyspace-events ""
     """,
 }
+TRACKING = {
+    "default": """
+        a client tracking on
+        a client trackinginfo
+        a client getredir
+        a get k
+        b set k 1
+        a <
+        b set k 2
+        a get k
+        a mget k l
+        b mset k 3 l 4
+        a <
+        a <
+        a get k
+        a set k 5
+        a <
+        a get k
+        b del k
+        a <
+        a get k
+        a multi
+        a get k
+        a set k 1
+        a exec
+        a <
+        b flushall
+        a <
+        a client tracking off
+        a get k
+        b set k 9
+        a ping
+    """,
+    "expiry and renames": """
+        a client tracking on
+        b set k 1 px 2
+        a get k
+        b debug sleep 0.01
+        b get k
+        a <
+        b set x 1
+        a exists x
+        b rename x y
+        a <
+        a scard s
+        b sadd s 1
+        a <
+    """,
+    "own changes": """
+        a client tracking on noloop
+        a get k
+        a set k 1
+        b set k 2
+        a get k
+        b set k 3
+        a <
+        a client trackinginfo
+    """,
+    "opting": """
+        a client tracking on optin
+        a get k
+        b set k 1
+        a client caching yes
+        a client trackinginfo
+        a get k
+        b set k 2
+        a <
+        a client caching yes
+        a multi
+        a get k
+        a get l
+        a exec
+        b mset k 1 l 1
+        a <
+        a <
+        a client caching no
+        a client tracking on optout
+        a client tracking off
+        a client tracking on optout
+        a client caching no
+        a get k
+        b set k 3
+        a get k
+        b set k 4
+        a <
+        a client caching yes
+    """,
+    "prefixes": """
+        a client tracking on bcast prefix user: prefix x
+        a client trackinginfo
+        b set user:1 1
+        a <
+        b set other 1
+        b mset x2 1 x1 1 user:2 2
+        a <
+        a <
+        a client tracking on bcast prefix y
+        a client tracking on bcast prefix use
+        b set y 1
+        a <
+        a set y 2
+        a <
+    """,
+    "everything": """
+        a client tracking on bcast
+        b set k 1
+        a <
+        b flushdb
+        a <
+    """,
+    "redirection": """
+        b subscribe __redis__:invalidate
+        a client tracking on redirect 99999999
+        a client tracking on redirect 1 redirect 2
+        a client caching yes
+        a client tracking maybe
+        a client tracking on foo
+        a client tracking on prefix x
+        a client tracking on optin optout
+        a client tracking on bcast optin
+        a client tracking on bcast prefix ab prefix a
+        a client tracking
+        a client getredir
+        a client tracking off
+    """,
+}
 # A connection that speaks RESP3 hears itself while it may still send other requests; in RESP2 it may not.
 ONLY_RESP3 = {"own messages"}
 
@@ -188,6 +314,44 @@ def test_messages_are_the_same(durastore: Server, valkey: Server, name: str, pro
         if reply != answer
     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", TRACKING)
+def test_invalidations_are_the_same(durastore: Server, valkey: Server, name: str) -> None:
+    ours = play(durastore, TRACKING[name], 3)
+    theirs = play(valkey, TRACKING[name], 3)
+    wrong = [
+        f"{line}\n    ours   {reply!r}\n    theirs {answer!r}"
+        for (line, reply), (_, answer) in zip(ours, theirs, strict=True)
+        if reply != answer
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_invalidations_go_to_who_they_are_redirected_to(durastore: Server, valkey: Server, protocol: int) -> None:
+    found = []
+    for server in (durastore, valkey):
+        listener, reader, writer = server.connect(protocol), server.connect(protocol), server.connect()
+        listener_id = listener.call("CLIENT", "ID").strip(b":\r\n").decode()
+        replies = [
+            listener.call("SUBSCRIBE", "__redis__:invalidate"),
+            reader.call("CLIENT", "TRACKING", "ON", "REDIRECT", listener_id),
+            reader.call("GET", "k"),
+            writer.call("SET", "k", "1"),
+            listener.read(),
+            writer.call("FLUSHALL"),
+            listener.read(),
+        ]
+        listener.close()
+        while listener_id in str(server.call("CLIENT", "LIST", "ID", listener_id)):
+            pass
+        replies += [reader.call("GET", "k"), writer.call("SET", "k", "1")]
+        if protocol == 3:
+            replies.append(reader.read().replace(listener_id.encode(), b"ID"))
+        replies.append(reader.call("CLIENT", "TRACKINGINFO").replace(listener_id.encode(), b"ID"))
+        found.append(replies)
+    assert found[0] == found[1]
 
 
 def test_a_subscriber_that_does_not_read_is_cut_off(durastore: Server) -> None:
