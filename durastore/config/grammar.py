@@ -147,7 +147,8 @@ def parse_memory(word: bytes) -> int | None:
     unit = _MEMORY_UNITS.get(found[2].lower())
     if unit is None:
         return None
-    number = int(found[1] or 0) * unit
+    # Digits that are too many count as the greatest number there is; with a unit that would be no size.
+    number = min(int(found[1] or 0), UINT64_MAX) * unit
     return number if number <= UINT64_MAX else None
 
 

@@ -36,6 +36,7 @@ from durastore.config.directives import (
     YesNo,
     no_path,
 )
+from durastore.config.inert import MACHINERY
 
 _MB: Final = 1 << 20
 _TITLE_TEMPLATE: Final = re.compile(
@@ -125,6 +126,12 @@ LOG_LEVEL: Final = Choice(
 LOG_FILE: Final = Text(
     "logfile", "", "The file to log to, from dir if relative. Empty: standard output, which systemd and containers "
     "collect.", immutable=True,
+)  # fmt: skip
+SYSLOG_ENABLED: Final = YesNo("syslog-enabled", False, "Log to the system's log as well.", immutable=True)
+SYSLOG_IDENT: Final = Text("syslog-ident", "redis", "The name in the system's log.", immutable=True)
+SYSLOG_FACILITY: Final = Choice(
+    "syslog-facility", "local0", "The part of the system's log.",
+    ("user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"), immutable=True,
 )  # fmt: skip
 PID_FILE: Final = Text(
     "pidfile", "", "A file to write the process id to, from dir if relative; it is removed at shutdown. Empty: none, "
@@ -491,8 +498,8 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Section(
         "Process", "The process, its log and its background work.",
         (
-            DATABASES, LOG_LEVEL, LOG_FILE, PID_FILE, DAEMONIZE, SUPERVISED, SHUTDOWN_ON_SIGINT,
-            SHUTDOWN_ON_SIGTERM, SHUTDOWN_TIMEOUT, HZ, DYNAMIC_HZ, IO_THREADS,
+            DATABASES, LOG_LEVEL, LOG_FILE, SYSLOG_ENABLED, SYSLOG_IDENT, SYSLOG_FACILITY, PID_FILE, DAEMONIZE,
+            SUPERVISED, SHUTDOWN_ON_SIGINT, SHUTDOWN_ON_SIGTERM, SHUTDOWN_TIMEOUT, HZ, DYNAMIC_HZ, IO_THREADS,
             ALWAYS_SHOW_LOGO, SET_PROC_TITLE, PROC_TITLE_TEMPLATE, LOCALE_COLLATE, CRASH_LOG_ENABLED, DISABLE_THP,
             OOM_SCORE_ADJ, OOM_SCORE_ADJ_VALUES, IGNORE_WARNINGS, JEMALLOC_BG_THREAD,
         ),
@@ -544,6 +551,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
             REPL_DISKLESS_SYNC_DELAY, REPL_DISKLESS_SYNC_MAX_REPLICAS, REPL_DISKLESS_LOAD, REPL_DISABLE_TCP_NODELAY,
         ),
     ),
+    Section("Machinery", "What conf files made for Redis may have, and this server has no use for.", MACHINERY),
 )  # fmt: skip
 
 DIRECTIVES: Final[tuple[Directive[Any], ...]] = tuple(

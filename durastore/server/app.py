@@ -27,6 +27,8 @@ def serve(config: Config) -> int:
     except OSError as error:
         print(f"Can't open the log file: {error.strerror}", flush=True)
         return 1
+    if config[directives.SYSLOG_ENABLED]:
+        logs.log_to_system(config[directives.SYSLOG_IDENT], config[directives.SYSLOG_FACILITY])
     log = logging.getLogger("durastore.server")
     log.warning("%s", banner(config))
     if config.file is None:

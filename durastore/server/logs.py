@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import syslog
 import time
 
 # Redis has four levels; "verbose" lies between Python's DEBUG and INFO.
@@ -31,9 +32,32 @@ class _RedisFormatter(logging.Formatter):
         return text
 
 
+class _SyslogHandler(logging.Handler):
+    """The system's log, as ``syslog-enabled`` has it."""
+
+    def __init__(self, ident: str, facility: str) -> None:
+        super().__init__()
+        options = syslog.LOG_PID | syslog.LOG_NDELAY | syslog.LOG_NOWAIT
+        syslog.openlog(ident, options, getattr(syslog, f"LOG_{facility.upper()}"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING:
+            priority = syslog.LOG_WARNING
+        elif record.levelno >= NOTICE:
+            priority = syslog.LOG_NOTICE
+        else:
+            priority = syslog.LOG_INFO if record.levelno >= VERBOSE else syslog.LOG_DEBUG
+        syslog.syslog(priority, self.format(record))
+
+
 def set_level(name: str) -> None:
     """The ``loglevel`` directive."""
     logging.getLogger("durastore").setLevel(_LEVELS[name])
+
+
+def log_to_system(ident: str, facility: str) -> None:
+    """Sends the log to the system's log as well."""
+    logging.getLogger("durastore").addHandler(_SyslogHandler(ident, facility))
 
 
 def start_logging(level: str, path: str) -> None:

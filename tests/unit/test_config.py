@@ -38,7 +38,7 @@ def refused(config: Config, *pairs: tuple[str, str], **options: bool) -> str:
 
 
 def test_every_declared_directive_is_in_a_section_once() -> None:
-    declared = [value for value in vars(table).values() if isinstance(value, Directive)]
+    declared = [*(value for value in vars(table).values() if isinstance(value, Directive)), *table.MACHINERY]
     assert sorted(d.name for d in declared) == sorted(d.name for d in table.DIRECTIVES)
     names = [name for d in table.DIRECTIVES for name in (d.name, d.alias) if name]
     assert len(names) == len(set(names))
@@ -190,6 +190,12 @@ def test_a_bad_line_is_reported_with_its_place(tmp_path: Path, line: str, reason
     assert str(error) == f"Reading the configuration file, at line 3 of {path}\n>>> '{line}'\n{reason}"
 
 
+def test_a_promise_that_cannot_be_kept_is_refused() -> None:
+    assert get(load("--cluster-enabled", "no", "--tls-port", "0"), "cluster-enabled") == "no"
+    with pytest.raises(ConfigFileError, match="this server supports only 'no'"):
+        load("--cluster-enabled", "yes")
+
+
 def test_a_bad_line_of_an_included_file_is_reported_there(tmp_path: Path) -> None:
     (tmp_path / "inner.conf").write_text("hz 1\nhz x\n")
     (tmp_path / "outer.conf").write_text(f"port 1\nport 2\nport 3\ninclude {tmp_path}/inner.conf\n")
@@ -291,6 +297,10 @@ def test_event_classes_are_kept_even_where_redis_does_not_show_them() -> None:
         ("proc-title-template", "{title} ", "template format is invalid or contains unknown variables"),
         ("proc-title-template", "{x}", "template format is invalid or contains unknown variables"),
         ("bind", " ".join("123456789abcdefgh"), "Too many bind addresses specified."),
+        ("cluster-enabled", "yes", "this server supports only 'no'"),
+        ("latency-tracking-info-percentiles", "50 101",
+         "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"),
+        ("latency-tracking-info-percentiles", "x", "Invalid latency-tracking-info-percentiles parameters"),
         ("shutdown-on-sigint", "save nosave", "shutdown options SAVE and NOSAVE can't be used simultaneously"),
         ("shutdown-on-sigterm", "", "argument(s) must be one of the following: default, save, nosave, now, force"),
         ("oom-score-adj-values", "1 2", "wrong number of arguments"),

@@ -56,8 +56,8 @@ def test_quoting_leaves_only_printable_bytes() -> None:
     [
         (b"0", 0), (b"", 0), (b"10b", 10), (b"1k", 1000), (b"1KB", 1024), (b"2m", 2_000_000), (b"2mB", 2 << 20),
         (b"3g", 3_000_000_000), (b"3gb", 3 << 30), (b"18446744073709551615", (1 << 64) - 1),
-        (b"18446744073709551616", None), (b"99999999999gb", None), (b"-1", None), (b"1tb", None), (b"1 kb", None),
-        (b"1.5gb", None), (b"9" * 5000, None),
+        (b"18446744073709551616", (1 << 64) - 1), (b"99999999999gb", None), (b"-1", None), (b"1tb", None),
+        (b"1 kb", None), (b"1.5gb", None), (b"9" * 5000, None),
     ],
 )  # fmt: skip
 def test_sizes_have_units(word: bytes, number: int | None) -> None:

@@ -1,0 +1,40 @@
+"""Where the server's log goes."""
+
+from __future__ import annotations
+
+import logging
+import syslog
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from durastore.server import logs
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    logger = logging.getLogger("durastore")
+    before = (logger.handlers[:], logger.level, logger.propagate)
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
+
+
+def test_a_log_file_and_the_systems_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    said: list[tuple[int, str]] = []
+    monkeypatch.setattr(syslog, "openlog", lambda *given: opened.append(given))
+    monkeypatch.setattr(syslog, "syslog", lambda priority, text: said.append((priority, text)))
+    logs.start_logging("verbose", str(tmp_path / "log"))
+    logs.log_to_system("mine", "local3")
+    log = logging.getLogger("durastore.server")
+    log.debug("left out")
+    log.log(logs.VERBOSE, "verbose")
+    log.info("notice")
+    log.warning("warning of %d", 1)
+    options = syslog.LOG_PID | syslog.LOG_NDELAY | syslog.LOG_NOWAIT
+    assert opened == [("mine", options, syslog.LOG_LOCAL3)]
+    expected = [(syslog.LOG_INFO, "verbose"), (syslog.LOG_NOTICE, "notice"), (syslog.LOG_WARNING, "warning of 1")]
+    assert said == expected
+    signs = [line.split()[5:] for line in (tmp_path / "log").read_text().splitlines()]
+    assert signs == [["-", "verbose"], ["*", "notice"], ["#", "warning", "of", "1"]]
