@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 
 import trio
 
@@ -17,7 +18,7 @@ from durastore.server.supervision import Supervision, go_to_background, supervis
 
 
 def serve(config: Config) -> int:
-    """Serves with this configuration until it is told to stop; returns the exit status."""
+    """Serves with this configuration until it is told to stop, and ends the process; returns where it cannot begin."""
     waiting = -1
     if config[directives.DAEMONIZE] and supervised_mode(config[directives.SUPERVISED], os.environ) == "no":
         waiting = go_to_background()
@@ -40,7 +41,12 @@ def serve(config: Config) -> int:
     # are enough while serving.
     gc.disable()
     gc.freeze()
+    server = Server(config, supervision)
     try:
-        return trio.run(Server(config, supervision).run)
+        status = trio.run(server.run)
     finally:
         supervision.close()
+    # Everything is on disk; to take the keyspace apart, key by key, would only keep who waits for the end.
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(status)
