@@ -23,9 +23,9 @@ from durastore.commands.stream_arguments import (
     writable_stream,
     write_range,
 )
-from durastore.keyspace.chunks import ID_MAX, StreamID
+from durastore.keyspace.chunks import ID_MAX, SMALL, StreamID
 from durastore.keyspace.stream_nodes import NODE_BYTES
-from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream, precedes, words_size
+from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream, following, precedes, words_size
 
 _TOO_SMALL = b"ERR The ID specified in XADD is equal or smaller than the target stream top item"
 
@@ -34,9 +34,9 @@ def _next_id(last_id: StreamID, now: int) -> StreamID:
     """The id that ``*`` stands for."""
     if now > last_id[0]:
         return now, 0
-    if last_id[1] < ID_MAX:
-        return last_id[0], last_id[1] + 1
-    return last_id[0] + 1, 0
+    after = following(last_id)
+    assert after is not None
+    return after
 
 
 def _new_id(trim: Trim, last_id: StreamID, now: int) -> StreamID:
@@ -84,7 +84,7 @@ def xadd(client: Client, argv: list[bytes]) -> None:
         client.reply.null()
         return
     last_id = ZERO if stream is None else stream.last_id
-    if last_id == LAST:
+    if last_id[0] > SMALL and last_id == LAST:
         raise CommandError(b"ERR The stream has exhausted the last possible ID, unable to add more items")
     instance = client.instance
     entry_id = _next_id(last_id, int(instance.now)) if trim is None else _new_id(trim, last_id, int(instance.now))

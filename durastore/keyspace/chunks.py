@@ -27,16 +27,14 @@ _SAMPLES: Final = 16
 _CHUNK_OVERHEAD: Final = 50
 
 
-# Up to here an ``int`` is native in compiled code.
-_SMALL: Final = 0x3FFFFFFFFFFFFFFF
+# Up to here an ``int`` is native in compiled code, and comparing it with a greater one is not.
+SMALL: Final = 0x3FFFFFFFFFFFFFFF
 _UNSIGNED: Final = 1 << 64
-# Flips the highest bit, so that unsigned numbers compare as signed ones.
-_BIAS: Final = -0x8000000000000000
 
 
 def signed64(value: int) -> i64:
     """The 64 bits of an unsigned number, as a signed one."""
-    if value <= _SMALL:
+    if value <= SMALL:
         return i64(value)
     return i64(value - _UNSIGNED if value >> 63 else value)
 
@@ -66,11 +64,12 @@ def id_at(data: bytes, pos: i64) -> StreamID:
 
 def at_most(data: bytes, pos: i64, ms: i64, seq: i64) -> bool:
     """Whether the id at ``pos`` is this one, given by its ``signed64`` parts, or a smaller one."""
+    # Of two numbers of different signs, the negative one stands for a greater one.
     own: i64 = read_i64_be(data, pos)
     if own != ms:
-        return own ^ _BIAS < ms ^ _BIAS
+        return own >= 0 if own ^ ms < 0 else own < ms
     own = read_i64_be(data, pos + 8)
-    return own ^ _BIAS <= seq ^ _BIAS
+    return own >= 0 if own ^ seq < 0 else own <= seq
 
 
 def same_id(data: bytes, pos: i64, ms: i64, seq: i64) -> bool:

@@ -93,7 +93,7 @@ class ListpackWriter:
     def string(self, text: bytes) -> None:
         """Adds an element; an integer's canonical text is stored as the integer."""
         size: i64 = len(text)
-        if size <= 20:
+        if 0 < size <= 20 and text[0] <= 57:
             value = integer_of(text, 20)
             if value != NOT_INTEGER:
                 self.integer(value)

@@ -18,7 +18,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.chunks import ID_SIZE, StreamID, id_at, id_bytes
+from durastore.keyspace.chunks import ID_SIZE, SMALL, StreamID, id_at, id_bytes
 from durastore.keyspace.listpack import (
     HEADER,
     DamagedListpack,
@@ -36,14 +36,13 @@ SAME_FIELDS: Final = 2
 NODE_BYTES: Final = 1 << 30
 
 _UNSIGNED: Final = 1 << 64
-_SMALL: Final = 0x3FFFFFFFFFFFFFFF
 _COUNT_UNKNOWN: Final = 65535
 
 
 def _difference(value: int, master: int) -> i64:
     """What is to be added to the master's part, in 64 bits that wrap around."""
     delta = value - master
-    if -_SMALL <= delta <= _SMALL:
+    if -SMALL <= delta <= SMALL:
         return i64(delta)
     delta %= _UNSIGNED
     return i64(delta - _UNSIGNED if delta >> 63 else delta)
@@ -52,7 +51,7 @@ def _difference(value: int, master: int) -> i64:
 def _sum(master: int, delta: i64) -> int:
     """The inverse of ``_difference``."""
     total = master + int(delta)
-    return total if 0 <= total <= _SMALL else total % _UNSIGNED
+    return total if 0 <= total <= SMALL else total % _UNSIGNED
 
 
 def _integer_size(value: i64) -> i64:

@@ -11,7 +11,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.chunks import ID_MAX, Directory, Owner, StreamID, directory_size, id_at
+from durastore.keyspace.chunks import ID_MAX, SMALL, Directory, Owner, StreamID, directory_size, id_at
 from durastore.keyspace.consumer_groups import StreamGroup
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.stream_nodes import NODE_BYTES, NodeReader, NodeWriter, valid_entries
@@ -32,7 +32,7 @@ def precedes(left: StreamID, right: StreamID) -> bool:
 
 def following(stream_id: StreamID) -> StreamID | None:
     """The next greater id; None where there is none."""
-    if stream_id[1] < ID_MAX:
+    if stream_id[1] < SMALL or stream_id[1] < ID_MAX:
         return stream_id[0], stream_id[1] + 1
     return (stream_id[0] + 1, 0) if stream_id[0] < ID_MAX else None
 
