@@ -103,6 +103,13 @@ class Stream(Value):
         self.nodes.owner = self.owner
         return twin
 
+    def chunks(self) -> i64:
+        """The number of chunks: of entries, and of pending entries of all groups."""
+        total: i64 = self.nodes.count
+        for group in self.groups.values():
+            total += group.pending.directory.count
+        return total
+
     def directory(self) -> Directory:
         """The nodes, all entries among them."""
         self._flush()

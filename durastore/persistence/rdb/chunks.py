@@ -1,4 +1,4 @@
-"""Large hashes and sets into RDB, a chunk at a time: a snapshot must not keep the event loop for the whole of one."""
+"""Large hashes and sets into RDB, a chunk at a time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from durastore.keyspace.chunked import Chunk, Chunked
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.sets import Set
 from durastore.persistence.rdb import format as f
+from durastore.persistence.rdb.parts import Parts
 from durastore.persistence.rdb.primitives import write_count, write_string, write_unsigned
 
 # Tables with more elements than this are written in parts.
@@ -25,11 +26,12 @@ def table_of(value: object) -> Chunked | None:
 
 
 @final
-class TableParts:
-    """A table on its way out.  The value is not to change meanwhile: a captured one does not."""
+class TableParts(Parts):
+    """A table on its way out."""
 
     def __init__(self, out: BytesWriter, kind: i64, table: Chunked, compress: bool) -> None:
         """Writes what stands before the elements."""
+        super().__init__()
         self._kind: i64 = kind
         self._compress = compress
         self._chunks: list[Chunk] = table.chunks()

@@ -5,63 +5,120 @@ Sources: the three RDB types of Redis 5, 7.0 and 7.2, each of which adds to the 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, final
 
 from librt.strings import BytesWriter, write_i64_le
 from mypy_extensions import i64
 
 from durastore.keyspace.chunks import ID_SIZE, id_at, signed64
-from durastore.keyspace.consumer_groups import StreamGroup, delivery_count
+from durastore.keyspace.consumer_groups import StreamConsumer, StreamGroup, delivery_count
 from durastore.keyspace.listpack import DamagedListpack
 from durastore.keyspace.stream_nodes import check_node
 from durastore.keyspace.streams import Stream
 from durastore.persistence.rdb.cursor import Cursor
 from durastore.persistence.rdb.format import TYPE_STREAM, TYPE_STREAM_3, RdbError
+from durastore.persistence.rdb.parts import Parts
 from durastore.persistence.rdb.primitives import write_count, write_string, write_unsigned
 
+# Streams of more chunks than this are written in parts: so many nodes, or so many chunks of pending entries.
+STREAM_PARTS_FROM: Final = 64
+_NODES: Final = 16
+_ROWS: Final = 64
 _UNSIGNED: Final = 1 << 64
 # Id and delivery time, which a file has in the same bytes.
 _PLAIN: Final = ID_SIZE + 8
 
 
-def save_stream(out: BytesWriter, stream: Stream, compress: bool) -> None:
-    """Writes the body of a stream (TYPE_STREAM_3)."""
-    nodes = stream.directory()
-    write_count(out, nodes.count)
-    node = nodes.first()
-    while node is not None:
-        write_string(out, node[:ID_SIZE], False)
-        write_string(out, node[ID_SIZE:], compress)
-        node = nodes.after(node)
-    write_count(out, stream.length)
-    for stream_id in (stream.last_id, stream.first_id, stream.max_deleted_id):
-        write_unsigned(out, stream_id[0])
-        write_unsigned(out, stream_id[1])
-    write_unsigned(out, stream.added)
-    write_count(out, len(stream.groups))
-    for name in sorted(stream.groups):
-        _save_group(out, name, stream.groups[name], compress)
+@final
+class StreamParts(Parts):
+    """A stream on its way out (TYPE_STREAM_3)."""
 
+    def __init__(self, out: BytesWriter, stream: Stream, compress: bool) -> None:
+        """Writes what stands before the nodes."""
+        super().__init__()
+        self._stream = stream
+        self._compress = compress
+        nodes = stream.directory()
+        self._nodes = nodes
+        self._node = nodes.first()
+        self._groups: list[bytes] = sorted(stream.groups)
+        # How many groups were begun; -1: the nodes are not done.
+        self._begun: i64 = -1
+        self._rows: bytes | None = None
+        self._consumers: list[bytes] = []
+        self._consumers_done: i64 = 0
+        write_count(out, nodes.count)
 
-def _save_group(out: BytesWriter, name: bytes, group: StreamGroup, compress: bool) -> None:
-    write_string(out, name, compress)
-    write_unsigned(out, group.last_id[0])
-    write_unsigned(out, group.last_id[1])
-    write_unsigned(out, group.entries_read % _UNSIGNED)
-    pending = group.pending
-    write_count(out, pending.count)
-    chunk = pending.directory.first()
-    while chunk is not None:
-        pos: i64 = 0
-        while pos < len(chunk):
-            out.write(chunk[pos : pos + _PLAIN])
-            write_count(out, delivery_count(chunk, pos))
-            pos += pending.width
-        chunk = pending.directory.after(chunk)
-    write_count(out, len(group.consumers))
-    for consumer_name in sorted(group.consumers):
-        consumer = group.consumers[consumer_name]
-        write_string(out, consumer_name, compress)
+    def step(self, out: BytesWriter) -> bool:
+        """See Parts."""
+        if self._begun < 0:
+            self._write_nodes(out)
+        elif self._rows is not None:
+            self._write_pending(out)
+        elif self._consumers_done < len(self._consumers):
+            self._write_consumer(out, self._group().consumers[self._consumers[self._consumers_done]])
+            self._consumers_done += 1
+        elif self._begun < len(self._groups):
+            self._begin_group(out)
+        else:
+            return False
+        return True
+
+    def _write_nodes(self, out: BytesWriter) -> None:
+        left: i64 = _NODES
+        node = self._node
+        while node is not None and left > 0:
+            write_string(out, node[:ID_SIZE], False)
+            write_string(out, node[ID_SIZE:], self._compress)
+            node = self._nodes.after(node)
+            left -= 1
+        self._node = node
+        if node is not None:
+            return
+        stream = self._stream
+        write_count(out, stream.length)
+        for stream_id in (stream.last_id, stream.first_id, stream.max_deleted_id):
+            write_unsigned(out, stream_id[0])
+            write_unsigned(out, stream_id[1])
+        write_unsigned(out, stream.added)
+        write_count(out, len(self._groups))
+        self._begun = 0
+
+    def _group(self) -> StreamGroup:
+        return self._stream.groups[self._groups[self._begun - 1]]
+
+    def _begin_group(self, out: BytesWriter) -> None:
+        self._begun += 1
+        group = self._group()
+        write_string(out, self._groups[self._begun - 1], self._compress)
+        write_unsigned(out, group.last_id[0])
+        write_unsigned(out, group.last_id[1])
+        write_unsigned(out, group.entries_read % _UNSIGNED)
+        write_count(out, group.pending.count)
+        self._consumers = sorted(group.consumers)
+        self._consumers_done = 0
+        self._rows = group.pending.directory.first()
+        if self._rows is None:
+            write_count(out, len(self._consumers))
+
+    def _write_pending(self, out: BytesWriter) -> None:
+        pending = self._group().pending
+        left: i64 = _ROWS
+        chunk = self._rows
+        while chunk is not None and left > 0:
+            pos: i64 = 0
+            while pos < len(chunk):
+                out.write(chunk[pos : pos + _PLAIN])
+                write_count(out, delivery_count(chunk, pos))
+                pos += pending.width
+            chunk = pending.directory.after(chunk)
+            left -= 1
+        self._rows = chunk
+        if chunk is None:
+            write_count(out, len(self._consumers))
+
+    def _write_consumer(self, out: BytesWriter, consumer: StreamConsumer) -> None:
+        write_string(out, consumer.name, self._compress)
         write_i64_le(out, consumer.seen_time)
         write_i64_le(out, consumer.active_time)
         write_count(out, consumer.pending.count)
@@ -69,6 +126,13 @@ def _save_group(out: BytesWriter, name: bytes, group: StreamGroup, compress: boo
         while chunk is not None:
             out.write(chunk)
             chunk = consumer.pending.directory.after(chunk)
+
+
+def save_stream(out: BytesWriter, stream: Stream, compress: bool) -> None:
+    """Writes the body of a stream in one go."""
+    parts = StreamParts(out, stream, compress)
+    while parts.step(out):
+        pass
 
 
 def load_stream(cursor: Cursor, kind: i64) -> Stream:

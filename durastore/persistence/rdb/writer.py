@@ -8,11 +8,14 @@ from librt.strings import BytesWriter, write_i64_le
 from mypy_extensions import i64, u8
 
 from durastore.keyspace.limits import Limits
+from durastore.keyspace.streams import Stream
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.chunks import PARTS_FROM, TableParts, table_of
 from durastore.persistence.rdb.encoding import save_value, type_of
+from durastore.persistence.rdb.parts import Parts
 from durastore.persistence.rdb.primitives import signed64, write_count, write_string, write_unsigned
+from durastore.persistence.rdb.streams import STREAM_PARTS_FROM, StreamParts
 from durastore.persistence.serializer import Serializer
 
 # Keys of these lengths are stored as they are: too long for an integer, too short for LZF.
@@ -39,7 +42,7 @@ class RdbWriter(Serializer):
         self._out = BytesWriter()
         self._crc = 0
         self._ended = False
-        self._parts: TableParts | None = None
+        self._parts: Parts | None = None
 
     def begin(self, aux: list[tuple[bytes, bytes]]) -> None:
         """The magic with the version, and auxiliary fields."""
@@ -96,6 +99,9 @@ class RdbWriter(Serializer):
         table = table_of(value)
         if table is not None and table.count > PARTS_FROM:
             self._parts = TableParts(out, kind, table, self._compress)
+            self.unfinished = True
+        elif isinstance(value, Stream) and value.chunks() > STREAM_PARTS_FROM:
+            self._parts = StreamParts(out, value, self._compress)
             self.unfinished = True
         else:
             save_value(out, kind, value, self._limits, self._compress)
