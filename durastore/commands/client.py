@@ -232,7 +232,6 @@ class Client(Subscriber):
         self.created: i64 = 0
         self.last_interaction: i64 = 0
         self.last_command = ""
-        self.commands: i64 = 0
         self.bytes_in: i64 = 0
         self.bytes_out: i64 = 0
         self.query_buffered: i64 = 0

@@ -7,6 +7,7 @@ behind a keyword, and finds the keys as a range of words or behind a count of ke
 
 from __future__ import annotations
 
+import re
 from typing import Final, final
 
 from durastore.commands.syntax import Argument
@@ -204,8 +205,30 @@ def find_keys(name: bytes, specs: list[KeySpec], argv: list[bytes]) -> list[Key]
     for spec in specs:
         some = spec.find(argv)
         if some is None:
-            return None
+            return _loosely_counted(specs, argv) if spec.counted else None
         found += some
+    return found
+
+
+_SIGNED: Final = re.compile(rb"\s*([+-]?\d+)")
+
+
+def _loosely_counted(specs: list[KeySpec], argv: list[bytes]) -> list[Key] | None:
+    """The keys behind a count that is no proper number, as C's atoi reads it; Redis then has the target at the end.
+
+    Nothing is known of their use.
+    """
+    found: list[Key] = []
+    for spec in sorted(specs, key=lambda spec: not spec.counted):
+        if not spec.counted:
+            found.append((spec.first, []))
+            continue
+        match = _SIGNED.match(argv[spec.first])
+        count = int(match[1]) if match else 0
+        first = spec.first + 1
+        if count < 1 or count > len(argv) - first:
+            return None
+        found += [(position, []) for position in range(first, first + count)]
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from durastore.commands.durations import Durations
 from durastore.commands.keyspecs import Key, KeySpec, derive_keys, find_keys, legacy_range
 from durastore.commands.spec import (
     ADMIN,
@@ -50,7 +51,7 @@ class Command:
         self.calls: i64 = 0
         self.rejected: i64 = 0
         self.failed: i64 = 0
-        self.usec: i64 = 0
+        self.durations = Durations()
 
     def key_range(self) -> tuple[int, int, int]:
         """First key, last key and step, as COMMAND INFO tells them; zeros where there is no key."""
@@ -62,7 +63,8 @@ class Command:
 
     def reset_statistics(self) -> None:
         """Counts anew."""
-        self.calls = self.rejected = self.failed = self.usec = 0
+        self.calls = self.rejected = self.failed = 0
+        self.durations = Durations()
 
 
 # The ACL categories in the order in which they are told, and the flags from which they follow.

@@ -8,6 +8,7 @@ texts are those of redis-server 7.2, as clients see them in the reply to CONFIG 
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from abc import ABC, abstractmethod
@@ -505,6 +506,30 @@ class Integers(Directive[tuple[int, ...]]):
         return b" ".join(b"%d" % number for number in value)
 
 
+class Percentiles(Directive[tuple[float, ...]]):
+    """Numbers from 0 to 100, as many as one likes."""
+
+    several = True
+
+    __slots__ = ()
+
+    def parse(self, words: Sequence[bytes], current: tuple[float, ...], appending: bool) -> tuple[float, ...]:
+        if list(words) == [b""]:
+            return ()
+        try:
+            numbers = tuple(float(word) for word in words)
+        except ValueError:
+            numbers = (math.nan,)
+        if any(math.isnan(number) for number in numbers):
+            raise ConfigError(f"Invalid {self.name} parameters")
+        if any(not 0 <= number <= 100 for number in numbers):
+            raise ConfigError(f"{self.name} parameters should sit between [0.0,100.0]")
+        return numbers
+
+    def show(self, value: tuple[float, ...]) -> bytes:
+        return " ".join(f"{number:.10g}" for number in value).encode()
+
+
 def no_path(name: str, empty_allowed: bool, what: str) -> Callable[[str], str | None]:
     """A check that a value is a bare name, with ``what`` it names ("filename"), for the directive ``name``."""
 
@@ -521,5 +546,5 @@ def no_path(name: str, empty_allowed: bool, what: str) -> Callable[[str], str | 
 __all__ = [
     "INT64_MAX", "INT_MAX", "INT_MIN", "UINT64_MAX", "UINT_MAX", "Bind", "Choice", "Choices", "ClientOutputLimits",
     "ConfigError", "Directive", "Directory", "EventClasses", "Integer", "Integers", "Line", "Memory", "Octal",
-    "OutputLimit", "OutputLimits", "Save", "SavePoint", "Secret", "Text", "YesNo", "no_path",
+    "OutputLimit", "OutputLimits", "Percentiles", "Save", "SavePoint", "Secret", "Text", "YesNo", "no_path",
 ]  # fmt: skip

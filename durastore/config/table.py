@@ -29,6 +29,7 @@ from durastore.config.directives import (
     Octal,
     OutputLimit,
     OutputLimits,
+    Percentiles,
     Save,
     SavePoint,
     Secret,
@@ -277,7 +278,7 @@ AOF_TIMESTAMP_ENABLED: Final = YesNo(
 )  # fmt: skip
 AOF_REWRITE_INCREMENTAL_FSYNC: Final = YesNo(
     "aof-rewrite-incremental-fsync", True, "Force a new base to disk in pieces while it is written, rather than all at "
-    "the end, which would hold up the journal's own writes.",
+    "the end. rdb-save-incremental-fsync decides for both.", effect=False,
 )  # fmt: skip
 
 # --- snapshots --------------------------------------------------------------------------------------------------------
@@ -364,6 +365,12 @@ TRACKING_TABLE_MAX_KEYS: Final = Integer(
     "tracking-table-max-keys", 1000000, "How many keys the server remembers for clients that keep copies (CLIENT "
     "TRACKING). Beyond that, the oldest are invalidated as if they had changed. 0 is no limit.",
     high=INT64_MAX,
+)  # fmt: skip
+LATENCY_TRACKING: Final = YesNo(
+    "latency-tracking", True, "Keep the distribution of each command's execution times and show it in INFO.",
+)  # fmt: skip
+LATENCY_TRACKING_INFO_PERCENTILES: Final = Percentiles(
+    "latency-tracking-info-percentiles", (50.0, 99.0, 99.9), "Which percentiles of it INFO shows.",
 )  # fmt: skip
 NOTIFY_KEYSPACE_EVENTS: Final = EventClasses(
     "notify-keyspace-events", "", "Publish what happens to keys. Letters choose the channels (K by key, E by event) "
@@ -530,8 +537,8 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Section(
         "Watching", "What the server tells about itself and its data.",
         (
-            SLOWLOG_LOG_SLOWER_THAN, SLOWLOG_MAX_LEN, LATENCY_MONITOR_THRESHOLD, TRACKING_TABLE_MAX_KEYS,
-            NOTIFY_KEYSPACE_EVENTS,
+            SLOWLOG_LOG_SLOWER_THAN, SLOWLOG_MAX_LEN, LATENCY_MONITOR_THRESHOLD, LATENCY_TRACKING,
+            LATENCY_TRACKING_INFO_PERCENTILES, TRACKING_TABLE_MAX_KEYS, NOTIFY_KEYSPACE_EVENTS,
         ),
     ),
     Section(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final, final
 
 from mypy_extensions import i64
@@ -78,6 +79,8 @@ class Engine(Dispatcher):
         self.paused_until: i64 = 0
         self.paused_writes_only = False
         self.commands_processed: i64 = 0
+        # Nanoseconds that only differences are taken of; whoever wants times measured sets it.
+        self.stopwatch: Callable[[], int] = _no_time
         self.error_replies: i64 = 0
         self._changed = False
         self.error_counts: dict[bytes, int] = {}
@@ -108,10 +111,7 @@ class Engine(Dispatcher):
     def update_guard(self) -> None:
         """To be called when ``loading``, ``write_refusal``, the pause or the choice of events has changed."""
         self.guarded = (
-            self.loading
-            or self.write_refusal is not None
-            or self.paused_until != 0
-            or self.instance.events.noting()
+            self.loading or self.write_refusal is not None or self.paused_until != 0 or self.instance.events.noting()
         )
 
     def find_command(self, argv: list[bytes]) -> object:
@@ -141,15 +141,15 @@ class Engine(Dispatcher):
         """
         instance = self.instance
         before: i64 = instance.dirty
-        command.calls += 1
+        number: i64 = command.calls + 1
+        measured = number >= command.durations.next
+        start: i64 = self.stopwatch() if measured else 0
         try:
             command.handler(client, argv)
         except CommandError as error:
             self.reject(client, command, error.text, False)
         except Blocked as blocked:
             # It counts when it is done.
-            command.calls -= 1
-            self.commands_processed -= 1
             self._changed = False
             self.wait = blocked
             return BLOCKED
@@ -160,6 +160,11 @@ class Engine(Dispatcher):
             self.unexpected_errors += 1
             self.reject(client, command, _INTERNAL, False)
             client.closing = True
+        # Counted when done, and so not by what it tells itself; RESETSTAT begins anew meanwhile.
+        command.calls += 1
+        self.commands_processed += 1
+        if measured:
+            command.durations.add(min(number, command.calls), self.stopwatch() - start)
         if self.tracking.active:
             self._track(client, command, argv)
         # A snapshot lowers the count, which is no change of the dataset.
@@ -208,7 +213,6 @@ class Engine(Dispatcher):
             for argv in queue:
                 command = self.find(argv)
                 assert command is not None
-                self.commands_processed += 1
                 refusal = self.refusal(client, command)
                 if refusal is not None and command.flags & WRITE:
                     self.reject(client, command, refusal, True)
@@ -336,6 +340,10 @@ class Engine(Dispatcher):
         client.queue.append(argv)
         client.reply.raw(b"+QUEUED\r\n")
         return True
+
+
+def _no_time() -> int:
+    return 0
 
 
 def unknown_command(argv: list[bytes]) -> bytes:

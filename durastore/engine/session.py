@@ -190,8 +190,6 @@ class Session(Blockable):
         client = self.client
         argv = request.argv
         command = request.command
-        engine.commands_processed += 1
-        client.commands += 1
         if (
             command is None
             or (engine.guarded and not client.replaying)

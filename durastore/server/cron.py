@@ -54,6 +54,8 @@ class Cron:
         self.operations = Rate()
         self.input = Rate()
         self.output = Rate()
+        self.wakes = Rate()
+        self.busy = Rate()
         self._last_second = 0.0
         self.expiry_seconds = 0.0
 
@@ -76,11 +78,13 @@ class Cron:
             self.operations.sample(int(server.engine.commands_processed))
             self.input.sample(int(server.hub.bytes_in))
             self.output.sample(int(server.hub.bytes_out))
+            self.wakes.sample(int(server.hub.wakes))
+            self.busy.sample(int(server.hub.busy))
             server.engine.blocking.serve()
             if server.hub.has_own_work():
                 # Expiry has woken blocked clients; no socket would end the hub's sleep.
-                server.hub.turn(int(time.time() * 1000), 0.0)
-            server.log.look_after(now)
+                server.hub.turn(int(time.time() * 1000))
+            server.log.retry(now)
             self._save_points(now, monotonic)
 
     async def _expire(self, now: int, budget: float) -> None:

@@ -14,6 +14,7 @@ import durastore
 from durastore.commands.channels import CHANNEL, PATTERN, SHARD
 from durastore.commands.identity import REDIS_VERSION
 from durastore.commands.tablerow import Command
+from durastore.config import Config
 from durastore.config import table as directives
 from durastore.keyspace.database import Database
 
@@ -71,10 +72,22 @@ def _server(server: Server) -> Fields:
         ("hz", config[directives.HZ]),
         ("configured_hz", config[directives.HZ]),
         ("lru_clock", int(time.time()) & 0xFFFFFF),
-        ("executable", sys.argv[0] or sys.executable),
+        ("executable", os.path.abspath(sys.argv[0] or sys.executable)),
         ("config_file", config.file or ""),
         ("io_threads_active", 0),
+        *_listeners(config),
     ]
+
+
+def _listeners(config: Config) -> Fields:
+    found: list[str] = []
+    port, path = config[directives.PORT], config[directives.UNIX_SOCKET]
+    if port:
+        addresses = "".join(f",bind={address}" for address in config[directives.BIND])
+        found.append(f"name=tcp{addresses},port={port}")
+    if path:
+        found.append(f"name=unix,bind={path}")
+    return [(f"listener{number}", text) for number, text in enumerate(found)]
 
 
 def _clients(server: Server) -> Fields:
@@ -202,7 +215,7 @@ def _persistence(server: Server) -> Fields:
             ("aof_base_size", rewriter.base_size),
             ("aof_pending_rewrite", 0),
             ("aof_buffer_length", log.unwritten()),
-            ("aof_pending_bio_fsync", _yes(log.thread.busy)),
+            ("aof_pending_bio_fsync", _yes(log.syncing)),
             ("aof_delayed_fsync", log.delayed_fsyncs),
         ]
     if loading:
@@ -276,6 +289,13 @@ def _stats(server: Server) -> Fields:
         ("reply_buffer_shrinks", 0),
         ("reply_buffer_expands", 0),
         ("eventloop_cycles", int(hub.wakes)),
+        ("eventloop_duration_sum", int(hub.busy) // 1000),
+        ("eventloop_duration_cmd_sum", _command_nanoseconds(server) // 1000),
+        ("instantaneous_eventloop_cycles_per_sec", int(cron.wakes.per_second())),
+        (
+            "instantaneous_eventloop_duration_usec",
+            int(cron.busy.per_second() / max(cron.wakes.per_second(), 1)) // 1000,
+        ),
         ("acl_access_denied_auth", 0),
         ("acl_access_denied_cmd", 0),
         ("acl_access_denied_key", 0),
@@ -302,11 +322,15 @@ def _replication(server: Server) -> Fields:
 def _cpu(server: Server) -> Fields:
     own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # INFO runs in the thread that serves.
+    main = resource.getrusage(resource.RUSAGE_THREAD)
     return [
         ("used_cpu_sys", f"{own.ru_stime:.6f}"),
         ("used_cpu_user", f"{own.ru_utime:.6f}"),
         ("used_cpu_sys_children", f"{children.ru_stime:.6f}"),
         ("used_cpu_user_children", f"{children.ru_utime:.6f}"),
+        ("used_cpu_sys_main_thread", f"{main.ru_stime:.6f}"),
+        ("used_cpu_user_main_thread", f"{main.ru_utime:.6f}"),
     ]
 
 
@@ -323,13 +347,19 @@ def _all_commands(server: Server) -> list[Command]:
     return found
 
 
+def _command_nanoseconds(server: Server) -> int:
+    """The time spent in commands; that of EXEC is its commands'."""
+    commands = (command for command in _all_commands(server) if command.name != b"exec")
+    return sum(int(command.durations.estimate(command.calls)) for command in commands)
+
+
 def _commandstats(server: Server) -> Fields:
     fields: Fields = []
     for command in _all_commands(server):
         calls = int(command.calls)
         if not calls and not command.rejected and not command.failed:
             continue
-        usec = int(command.usec)
+        usec = command.durations.estimate(calls) // 1000
         fields.append(
             (
                 "cmdstat_" + command.name.decode(),
@@ -348,7 +378,17 @@ def _errorstats(server: Server) -> Fields:
 
 
 def _latencystats(server: Server) -> Fields:
-    return []
+    if not server.config[directives.LATENCY_TRACKING]:
+        return []
+    percentiles = server.config[directives.LATENCY_TRACKING_INFO_PERCENTILES]
+    return [
+        (
+            "latency_percentiles_usec_" + command.name.decode(),
+            ",".join(f"p{percent:.10g}={command.durations.percentile(percent) / 1000:.3f}" for percent in percentiles),
+        )
+        for command in _all_commands(server)
+        if command.durations.buckets
+    ]
 
 
 def _cluster(server: Server) -> Fields:

@@ -14,25 +14,26 @@ import trio
 from durastore.engine.blocking import Blockable, Waker
 from durastore.server.hub import Hub
 
-# While requests keep coming the hub goes on without a trip through trio's scheduler, but only for so long (seconds), so
-# that every other task gets its turn.
-TURN = 0.001
-# So long (seconds) it waits for the next request itself: a trip through the scheduler costs as much as serving ten.
-PATIENCE = 0.001
+# While work keeps coming the hub goes on without a trip through trio's scheduler, but only so many times,
+# so that every other task gets its turn.
+TURNS = 8
 
 
-async def run_reactor(hub: Hub, others_busy: Callable[[], bool]) -> None:
-    """Serves the hub's sockets until it is cancelled; while ``others_busy`` it gives way sooner."""
+async def run_reactor(hub: Hub) -> None:
+    """Serves the hub's sockets until it is cancelled."""
     fd = hub.epoll.fileno()
     while True:
         if hub.has_own_work():
             await trio.lowlevel.checkpoint()
         else:
             await trio.lowlevel.wait_readable(fd)
-        patience = 0.0 if others_busy() else PATIENCE
-        end = time.monotonic() + TURN
-        while hub.turn(time.time_ns() // 1_000_000, patience) and time.monotonic() < end:
-            pass
+        start = time.time_ns()
+        for _ in range(TURNS):
+            if not hub.turn(start // 1_000_000):
+                break
+            end = time.time_ns()
+            hub.busy += end - start
+            start = end
 
 
 class Alarm(Waker):

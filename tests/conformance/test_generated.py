@@ -180,6 +180,7 @@ _SCANS = (b"scan", b"sscan", b"hscan", b"zscan")
 _ANY = b""
 _WRONG_TYPE = b"-WRONGTYPE"
 _BITS = (b"bitcount", b"bitpos")
+_COMBINING = (b"zunion", b"zinter", b"zunionstore", b"zinterstore")
 _BY_SCORE = (b"zcount", b"zrangebyscore", b"zrevrangebyscore", b"zremrangebyscore", b"zrange", b"zrangestore")
 # Commands, a word of the request, how the judge's answer begins, how ours does, and what it is about.
 KNOWN: list[tuple[tuple[bytes, ...], bytes, bytes, bytes, str]] = [
@@ -209,6 +210,11 @@ KNOWN: list[tuple[tuple[bytes, ...], bytes, bytes, bytes, str]] = [
     (_BITS, _ANY, b"-ERR", _WRONG_TYPE, "the same"),
     ((b"bitcount",), _ANY, b":", b"-ERR syntax error", "an end is optional in Valkey"),
     (_BY_SCORE, b" 1", b"-ERR min or max is not a float", _ANY, "Redis passes over spaces before a number"),
+    (_BY_SCORE, b"0x10", b"-ERR min or max is not a float", _ANY, "Redis reads hexadecimal numbers"),
+    (_COMBINING, b"0x10", b"-ERR weight value is not a float", _ANY, "the same"),
+    (_COMBINING, b" 1", b"-ERR weight value is not a float", _ANY, "Redis passes over spaces before a number"),
+    ((b"sort", b"sort_ro"), _ANY, b"-ERR One or more scores", _ANY, "Redis's strings end at a zero, for numbers"),
+    ((b"getex",), _ANY, b"-ERR value is not an integer", _ANY, "Valkey reads the time before it looks the key up"),
 ]
 
 

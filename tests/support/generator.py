@@ -14,6 +14,7 @@ from durastore.commands.spec import BLOCKING
 from durastore.commands.syntax import Argument
 from durastore.commands.table import build_table
 from durastore.commands.tablerow import Command
+from support.command_tables import YOUNGER
 
 T = TypeVar("T")
 Request = list[bytes]
@@ -210,8 +211,9 @@ class Generator:
         self.in_multi = self.in_multi or self.command.spec.name == "multi"
         words = [word for part in self._sequence(self.command.arguments) for word in part]
         name = self.command.name.split(b"|")
-        # A spoilt timeout might be none.
-        if self._chance(0.06) and (self.in_multi or not self.command.flags & BLOCKING):
+        # A spoilt timeout might be none; and Valkey takes FIELDS wherever it stands.
+        spoilt = self.in_multi or not self.command.flags & BLOCKING
+        if spoilt and self.command.spec.name not in YOUNGER and self._chance(0.06):
             self._spoil(words)
         if self._chance(0.5):
             name = [part.upper() for part in name]
