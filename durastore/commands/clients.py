@@ -388,6 +388,10 @@ def client_pause(client: Client, argv: list[bytes]) -> None:
 def client_unblock(client: Client, argv: list[bytes]) -> None:
     """CLIENT UNBLOCK.  A client that CLIENT PAUSE holds back is not one that waits."""
     error = False
+    if len(argv) > 4:
+        raise CommandError(
+            b"ERR unknown subcommand or wrong number of arguments for '" + argv[1][:128] + b"'. Try CLIENT HELP."
+        )
     if len(argv) == 4:
         reason = argv[3].lower()
         if reason not in (b"timeout", b"error"):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Final
+
+from mypy_extensions import i64
 
 from durastore.commands.client import Client
 from durastore.commands.connection import integer_or
@@ -12,11 +15,14 @@ from durastore.commands.encoding import encoding_of
 from durastore.commands.errors import NO_SUCH_KEY, NOT_A_FLOAT, SYNTAX, CommandError
 from durastore.commands.spec import ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE, command
 from durastore.keyspace.hashes import Hash
+from durastore.keyspace.listpack import EMPTY
+from durastore.keyspace.lists import List
 from durastore.keyspace.packed import elements
 from durastore.keyspace.sets import Set
 
 log = logging.getLogger("durastore.commands")
 
+_MEMORY: Final = re.compile(rb"[0-9]+(?:b|kb?|mb?)?\Z|[0-3](?:gb?)\Z", re.IGNORECASE)
 _FLAGS: Final = ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED
 
 
@@ -54,6 +60,11 @@ def debug(client: Client, argv: list[bytes]) -> None:
         _digest_value(client, argv)
     elif name == b"PROTOCOL" and size == 3:
         _protocol(client, argv[2].lower())
+    elif name == b"QUICKLIST-PACKED-THRESHOLD" and size == 3:
+        # A large element stands in a node of its own as it is, whatever is said here.
+        if not _MEMORY.match(argv[2]):
+            raise CommandError(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb")
+        client.reply.ok()
     elif name == b"ERROR" and size == 3:
         client.reply.error(argv[2])
     elif name == b"HELP" and size == 2:
@@ -103,7 +114,20 @@ def _object(client: Client, argv: list[bytes]) -> None:
         (client.instance.now // 1000) & 0xFFFFFF,
         client.db.idle_seconds(argv[2], client.instance.now),
     )
+    if isinstance(value, List) and value.quicklist:
+        text += _quicklist_facts(value, client.instance.keyspace.limits.list_size)
     client.reply.simple(text)
+
+
+def _quicklist_facts(value: List, fill: i64) -> bytes:
+    nodes = value.packed_nodes()
+    size = sum(int(node.size) + EMPTY for node in nodes)
+    return b" ql_nodes:%d ql_avg_node:%.2f ql_listpack_max:%d ql_compressed:0 ql_uncompressed_size:%d" % (
+        len(nodes),
+        int(value.count) / len(nodes),
+        fill,
+        size,
+    )
 
 
 def _listpack(client: Client, key: bytes) -> None:
@@ -115,6 +139,8 @@ def _listpack(client: Client, key: bytes) -> None:
         raise CommandError(b"ERR Not a listpack encoded object.")
     if isinstance(value, (Hash, Set)):
         log.info("listpack of %d bytes: %r", len(value.packed), elements(value.packed, 0, 1))
+    elif isinstance(value, List):
+        log.info("listpack of %d bytes: %r", int(value.packed_nodes()[0].size) + EMPTY, value.items())
     client.reply.simple(b"Listpack structure printed on stdout")
 
 
@@ -203,6 +229,9 @@ def _help(client: Client) -> None:
             b"    Reply with a test value of the specified type. <type> can be: string,",
             b"    integer, double, null, array, set, map, attrib, push, verbatim, true,",
             b"    false.",
+            b"QUICKLIST-PACKED-THRESHOLD <size>",
+            b"    Sets the threshold for elements to be inserted as plain vs packed nodes",
+            b"    Default value is 1GB, allows values up to 4GB. Setting to 0 restores to default.",
             b"RELOAD [option ...]",
             b"    Save the RDB on disk and reload it back to memory. Valid <option> values:",
             b"    * MERGE: conflicting keys will be loaded from RDB.",

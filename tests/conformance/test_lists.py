@@ -485,13 +485,28 @@ SCRIPTS["encodings"] = f"""
 """
 
 
+SCRIPTS["debug"] = f"""
+    rpush l a b c
+    debug listpack l
+    debug quicklist-packed-threshold 100b
+    rpush l {"x" * 200}
+    lrange l 0 -1
+    debug quicklist-packed-threshold 0
+    debug quicklist-packed-threshold x
+    debug quicklist-packed-threshold 5gb
+    rpush m {MANY}
+    rpush m {MANY}
+    debug listpack m
+"""
+
+
+REDIS_ANSWERS: dict[tuple[str, str, bytes], bytes] = {}
+
+
 @pytest.mark.parametrize("protocol", [2, 3])
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_replies_are_the_same(durastore: Server, valkey: Server, name: str, protocol: int) -> None:
     assert_same_replies(durastore, valkey, name, SCRIPTS[name], protocol, REDIS_ANSWERS)
-
-
-REDIS_ANSWERS: dict[tuple[str, str, bytes], bytes] = {}
 
 
 def random_commands(seed: int, count: int) -> list[list[bytes]]:

@@ -165,6 +165,13 @@ def test_client_unblock() -> None:
     assert notes.woken == [1, 2]
 
 
+def test_client_unblock_takes_one_reason() -> None:
+    _, _, (other,) = made(1)
+    assert run(other, b"client unblock 1 error error") == (
+        b"-ERR unknown subcommand or wrong number of arguments for 'unblock'. Try CLIENT HELP.\r\n"
+    )
+
+
 def test_one_who_is_gone_takes_nothing() -> None:
     one, notes, (first, second, pusher) = made(3)
     run(first, b"blpop k j 0")
@@ -187,6 +194,7 @@ def test_a_pause_that_begins_meanwhile_holds_the_one_who_is_served() -> None:
     assert first.held
     assert first.waiting is None
     assert first.take_output() == b""
+    assert run(pusher, b"client unblock 1") == b":0\r\n"
     one.begin_wake(6000)
     first.resume()
     assert first.take_output() == served(b"k", b"v")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import random
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,11 @@ from durastore.keyspace import listpack
 from durastore.keyspace.list_nodes import NO_LIMIT, Node, nodes_of, pack_body
 from durastore.keyspace.lists import SHORT, List, list_of_nodes
 from durastore.keyspace.quicklist import HOT
-from durastore.persistence.rdb import dump_value, load_dump
+from durastore.persistence.loading import RdbLoading
+from durastore.persistence.rdb import RdbReader, RdbWriter, dump_value, load_dump
+from durastore.persistence.snapshot import Snapshot
+from durastore.protocol.parser import encode_request
+from support.engines import engine, run, session
 
 # Few different elements, so that searches find something; of all forms in a listpack.
 ELEMENTS = st.sampled_from(
@@ -320,3 +326,99 @@ def test_listpacks_of_another_hand_are_written_anew() -> None:
     value = list_of_nodes(nodes_of(listpack.decode(blob, 0)), -2)
     assert value.find(b"5", 1, 1, NO_LIMIT) == [0]
     assert bytes(payload) == dump_value(value)
+
+
+def test_a_snapshot_under_writes_holds_the_lists_of_its_start() -> None:
+    one = engine()
+    client = session(one)
+    client.feed(b"".join(b"RPUSH k:%d %b\r\n" % (i, b" ".join(b"%d" % j for j in range(i * 3))) for i in range(1, 800)))
+    assert client.take_output().endswith(b":2397\r\n")
+    snapshot = Snapshot(one.instance.keyspace, RdbWriter(True, True), [])
+    rng = random.Random(2)
+    data = b""
+    while not snapshot.finished:
+        data += snapshot.step(0.0, time.perf_counter)
+        key = b"k:%d" % rng.randrange(1, 800)
+        run(
+            client,
+            b"lpush %b x y z" % key,
+            b"rpop %b 2" % key,
+            b"lset %b 0 a" % key,
+            b"linsert %b before 5 b" % key,
+            b"lrem %b 0 7" % key,
+            b"ltrim %b 1 -2" % key,
+            b"lmove %b k:%d left right" % (key, rng.randrange(1, 800)),
+        )
+    two = engine()
+    loading = RdbLoading(RdbReader(io.BytesIO(data), len(data)), two.instance.keyspace, -1, False)
+    loading.reader.read_header()
+    while not loading.step(0.0, time.perf_counter):
+        pass
+    assert loading.keys_loaded == 799
+    for i in range(1, 800):
+        value = two.instance.keyspace.databases[0].lookup(b"k:%d" % i, 0)
+        assert isinstance(value, List)
+        assert value.items() == [b"%d" % j for j in range(i * 3)]
+
+
+def test_a_write_to_a_long_list_that_a_snapshot_holds_clones_no_elements() -> None:
+    one = engine()
+    client = session(one)
+    client.feed(b"RPUSH k " + b" ".join(b"element:%d" % i for i in range(20000)) + b"\r\n")
+    db = one.instance.keyspace.databases[0]
+    held = db.lookup(b"k", 0)
+    assert isinstance(held, List)
+    held.shared = True
+    run(client, b"lset k 10000 changed", b"lpush k new")
+    stored = db.lookup(b"k", 0)
+    assert isinstance(stored, List)
+    assert stored is not held
+    assert held.get(10000) == b"element:10000"
+    assert stored.get(10001) == b"changed"
+    assert held.nodes is not None
+    assert stored.nodes is not None
+    ours = {id(node) for node in held.nodes.nodes}
+    assert sum(id(node) not in ours for node in stored.nodes.nodes) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "effect"),
+    [
+        (b"blpop nosuch k 0", [b"LPOP", b"k"]),
+        (b"brpop k 0", [b"RPOP", b"k"]),
+        (b"blmpop 0 2 nosuch k left count 9", [b"LPOP", b"k", b"3"]),
+        (b"lmpop 1 k right count 2", [b"RPOP", b"k", b"2"]),
+        (b"blmove k j Left RIGHT 0", [b"LMOVE", b"k", b"j", b"Left", b"RIGHT"]),
+        (b"brpoplpush k j 0", [b"RPOPLPUSH", b"k", b"j"]),
+        (b"lmove k j left right", [b"lmove", b"k", b"j", b"left", b"right"]),
+        (b"lpop k 2", [b"lpop", b"k", b"2"]),
+        (b"ltrim k 1 1", [b"ltrim", b"k", b"1", b"1"]),
+        (b"lpushx k v", [b"lpushx", b"k", b"v"]),
+    ],
+)
+def test_the_journal_holds_what_has_the_same_effect_again(line: bytes, effect: list[bytes]) -> None:
+    one = engine()
+    client = session(one)
+    run(client, b"rpush k 1 2 3")
+    one.journal.take()
+    run(client, line)
+    assert one.journal.take() == encode_request(effect)
+
+
+def test_what_changes_nothing_leaves_no_trace() -> None:
+    one = engine()
+    client = session(one)
+    run(client, b"rpush k 1 2 3")
+    one.journal.take()
+    run(client, b"lpushx no 1", b"lrem k 0 9", b"ltrim k 0 -1", b"linsert k before 9 1", b"lset k 9 1", b"lpop k 0")
+    run(client, b"lmove no k left left", b"lmpop 1 no left", b"blpop no 1")
+    assert one.journal.take() == b""
+
+
+def test_nodes_end_where_those_of_redis_end() -> None:
+    """What DEBUG OBJECT of redis-server 7.2 says of the numbers from 1 to 3000."""
+    numbers = [b"%d" % i for i in range(1, 3001)]
+    wanted = {128: (24, 9041), 5: (600, 13073), -1: (3, 8894), -2: (2, 8887)}
+    for fill, (count, size) in wanted.items():
+        nodes = List(numbers, fill).packed_nodes()
+        assert (len(nodes), sum(int(node.size) + listpack.EMPTY for node in nodes)) == (count, size)
