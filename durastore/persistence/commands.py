@@ -9,10 +9,13 @@ from mypy_extensions import i64
 
 from durastore.keyspace.chunked import Chunk
 from durastore.keyspace.hashes import Hash
+from durastore.keyspace.list_nodes import Node
+from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set
 from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import dump_value
 from durastore.persistence.rdb.chunks import table_of
+from durastore.persistence.rdb.lists import is_long
 from durastore.persistence.serializer import Serializer
 from durastore.protocol.parser import encode_request
 
@@ -21,18 +24,19 @@ from durastore.protocol.parser import encode_request
 class CommandSerializer(Serializer):
     """Strings become SET, with PXAT where they expire; small values become RESTORE with an absolute expiry.
 
-    Large hashes and sets become a command for each chunk of elements, and so do hashes with fields that expire: no
-    payload of theirs is understood by both Redis and Valkey.
+    Large lists, hashes and sets become a command for each node or chunk of elements.  Hashes with fields that expire
+    become commands as well: no payload of theirs is understood by both Redis and Valkey.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._out = BytesWriter()
-        # What is unfinished: the key, its expiry and value, and the chunks that are not written yet.
+        # What is unfinished: the key, its expiry and value, and the chunks or nodes that are not written yet.
         self._key = b""
         self._expire_ms: i64 = -1
         self._value: object = b""
         self._chunks: list[Chunk] = []
+        self._nodes: list[Node] = []
 
     def begin(self, aux: list[tuple[bytes, bytes]]) -> None:
         """Nothing: a log of commands has no head."""
@@ -64,6 +68,11 @@ class CommandSerializer(Serializer):
             self._value = value
             self._chunks = table.chunks()
             self.unfinished = True
+        elif isinstance(value, List) and is_long(value):
+            self._key = key
+            self._expire_ms = expire_ms
+            self._nodes = value.packed_nodes()[::-1]
+            self.unfinished = True
         elif isinstance(value, Hash) and value.expiring():
             self._add([b"HSET", key, *value.flat()])
             self._expire_fields(key, value.expiries())
@@ -73,7 +82,13 @@ class CommandSerializer(Serializer):
             self._add([b"RESTORE", key, ttl, dump_value(value), b"ABSTTL"])
 
     def more(self) -> None:
-        """The next chunk of an unfinished entry."""
+        """The next chunk, or node, of an unfinished entry."""
+        if self._nodes:
+            items: list[bytes] = []
+            node = self._nodes.pop()
+            node.collect(0, node.count, items)
+            self._add([b"RPUSH", self._key, *items])
+            return
         if not self._chunks:
             self._expire(self._key, self._expire_ms)
             self.unfinished = False

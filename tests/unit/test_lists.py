@@ -14,6 +14,7 @@ from durastore.keyspace import listpack
 from durastore.keyspace.list_nodes import NO_LIMIT, Node, nodes_of, pack_body
 from durastore.keyspace.lists import SHORT, List, list_of_nodes
 from durastore.keyspace.quicklist import HOT
+from durastore.persistence.commands import CommandSerializer
 from durastore.persistence.loading import RdbLoading
 from durastore.persistence.rdb import RdbReader, RdbWriter, dump_value, load_dump
 from durastore.persistence.snapshot import Snapshot
@@ -359,6 +360,38 @@ def test_a_snapshot_under_writes_holds_the_lists_of_its_start() -> None:
         value = two.instance.keyspace.databases[0].lookup(b"k:%d" % i, 0)
         assert isinstance(value, List)
         assert value.items() == [b"%d" % j for j in range(i * 3)]
+
+
+def test_long_lists_are_written_in_parts() -> None:
+    one = engine()
+    client = session(one)
+    run(client, b"rpush k " + b" ".join(b"element:%d" % i for i in range(30000)))
+    run(client, b"rpush large " + b" ".join([b"x" * 20000] * 30), b"set a 1")
+    for writer in (RdbWriter(True, True), CommandSerializer()):
+        snapshot = Snapshot(one.instance.keyspace, writer, [])
+        data = b""
+        parts = 0
+        while not snapshot.finished:
+            data += snapshot.step(0.0, time.perf_counter)
+            parts += writer.unfinished
+            run(client, b"rpop k", b"lset k 5 changed", b"lrem large 1 " + b"x" * 20000)
+        assert parts > 10
+        two = engine()
+        if isinstance(writer, RdbWriter):
+            loading = RdbLoading(RdbReader(io.BytesIO(data), len(data)), two.instance.keyspace, -1, False)
+            loading.reader.read_header()
+            while not loading.step(0.0, time.perf_counter):
+                pass
+        else:
+            session(two).feed(data)
+        db = two.instance.keyspace.databases[0]
+        value, large = db.lookup(b"k", 0), db.lookup(b"large", 0)
+        assert isinstance(value, List)
+        assert isinstance(large, List)
+        assert value.items() == [b"element:%d" % i for i in range(30000)]
+        assert large.items() == [b"x" * 20000] * 30
+        run(client, b"del k large", b"rpush k " + b" ".join(b"element:%d" % i for i in range(30000)))
+        run(client, b"rpush large " + b" ".join([b"x" * 20000] * 30))
 
 
 def test_a_write_to_a_long_list_that_a_snapshot_holds_clones_no_elements() -> None:

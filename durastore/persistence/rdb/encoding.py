@@ -14,8 +14,7 @@ from mypy_extensions import i64
 
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
-from durastore.keyspace.list_nodes import size_limit
-from durastore.keyspace.listpack import ListpackWriter, listpack_of
+from durastore.keyspace.listpack import ListpackWriter
 from durastore.keyspace.lists import List
 from durastore.keyspace.packed import pack
 from durastore.keyspace.sets import Set
@@ -24,6 +23,7 @@ from durastore.keyspace.streams import Stream
 from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.chunks import save_table
+from durastore.persistence.rdb.lists import save_list
 from durastore.persistence.rdb.primitives import write_count, write_string
 from durastore.persistence.rdb.streams import save_stream
 from durastore.protocol.numbers import format_double
@@ -88,7 +88,7 @@ def save_value(out: BytesWriter, kind: i64, value: object, limits: Limits, compr
         else:
             write_string(out, value.packed, compress)
     elif isinstance(value, List):
-        _save_list(out, value, limits, compress)
+        save_list(out, value, limits, compress)
     elif isinstance(value, Stream):
         save_stream(out, value, compress)
     else:
@@ -128,16 +128,3 @@ def _save_zset(out: BytesWriter, kind: i64, value: SortedSet, compress: bool) ->
     while entries.next():
         write_string(out, entries.member, compress)
         write_f64_le(out, entries.score)
-
-
-def _save_list(out: BytesWriter, value: List, limits: Limits, compress: bool) -> None:
-    largest = size_limit(limits.list_size)
-    nodes = value.packed_nodes()
-    write_count(out, len(nodes))
-    for node in nodes:
-        if node.single and node.size > largest:
-            write_count(out, f.NODE_PLAIN)
-            write_string(out, node.data, compress)
-        else:
-            write_count(out, f.NODE_PACKED)
-            write_string(out, listpack_of(node.body(), node.count), compress)

@@ -8,11 +8,13 @@ from librt.strings import BytesWriter, write_i64_le
 from mypy_extensions import i64, u8
 
 from durastore.keyspace.limits import Limits
+from durastore.keyspace.lists import List
 from durastore.keyspace.streams import Stream
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.chunks import PARTS_FROM, TableParts, table_of
 from durastore.persistence.rdb.encoding import save_value, type_of
+from durastore.persistence.rdb.lists import ListParts, is_long
 from durastore.persistence.rdb.parts import Parts
 from durastore.persistence.rdb.primitives import signed64, write_count, write_string, write_unsigned
 from durastore.persistence.rdb.streams import STREAM_PARTS_FROM, StreamParts
@@ -99,6 +101,9 @@ class RdbWriter(Serializer):
         table = table_of(value)
         if table is not None and table.count > PARTS_FROM:
             self._parts = TableParts(out, kind, table, self._compress)
+            self.unfinished = True
+        elif isinstance(value, List) and is_long(value):
+            self._parts = ListParts(out, value, self._limits, self._compress)
             self.unfinished = True
         elif isinstance(value, Stream) and value.chunks() > STREAM_PARTS_FROM:
             self._parts = StreamParts(out, value, self._compress)
