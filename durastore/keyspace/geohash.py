@@ -183,7 +183,9 @@ class Shape:
         # Meridians draw nearer to each other away from the equator.
         up = height / _EARTH_RADIUS / _RADIANS
         edge = self.latitude - up if self.latitude < 0 else self.latitude + up
-        across = width / _EARTH_RADIUS / math.cos(edge * _RADIANS) / _RADIANS
+        # Of what reaches to infinity nothing is cut off.
+        nearness = math.cos(edge * _RADIANS) if math.isfinite(edge) else math.nan
+        across = width / _EARTH_RADIUS / nearness / _RADIANS
         return Area(self.longitude - across, self.latitude - up, self.longitude + across, self.latitude + up)
 
     def _step(self) -> i64:

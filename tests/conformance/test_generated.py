@@ -180,6 +180,7 @@ _SCANS = (b"scan", b"sscan", b"hscan", b"zscan")
 _ANY = b""
 _WRONG_TYPE = b"-WRONGTYPE"
 _BITS = (b"bitcount", b"bitpos")
+_AROUND_MEMBER = (b"georadiusbymember", b"georadiusbymember_ro", b"geosearch", b"geosearchstore")
 _COMBINING = (b"zunion", b"zinter", b"zunionstore", b"zinterstore")
 _BY_SCORE = (b"zcount", b"zrangebyscore", b"zrevrangebyscore", b"zremrangebyscore", b"zrange", b"zrangestore")
 # Commands, a word of the request, how the judge's answer begins, how ours does, and what it is about.
@@ -214,6 +215,7 @@ KNOWN: list[tuple[tuple[bytes, ...], bytes, bytes, bytes, str]] = [
     (_COMBINING, b"0x10", b"-ERR weight value is not a float", _ANY, "the same"),
     (_COMBINING, b" 1", b"-ERR weight value is not a float", _ANY, "Redis passes over spaces before a number"),
     ((b"sort", b"sort_ro"), _ANY, b"-ERR One or more scores", _ANY, "Redis's strings end at a zero, for numbers"),
+    (_AROUND_MEMBER, _ANY, b"-ERR member", b"-ERR could not decode requested zset member", "words"),
     ((b"getex",), _ANY, b"-ERR value is not an integer", _ANY, "Valkey reads the time before it looks the key up"),
 ]
 

@@ -19,6 +19,16 @@ WORLD = " ".join(
 )
 
 SCRIPTS = {
+    "endless": f"""
+        geoadd g {SICILY} -122 37 far
+        georadius_ro g 15 37 inf km
+        geosearch g fromlonlat 15 37 byradius inf km
+        geosearch g fromlonlat 15 37 bybox inf 10 km
+        geosearch g fromlonlat 15 37 bybox 10 inf km
+        geosearch g fromlonlat 15 37 bybox 1e308 1e308 km
+        geosearch g fromlonlat 15 37 byradius 1e300 km
+        geosearch g fromlonlat 15 37 byradius nan km
+    """,
     "geoadd": f"""
         geoadd g {SICILY}
         geoadd g {SICILY}
