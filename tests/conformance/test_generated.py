@@ -216,6 +216,7 @@ KNOWN: list[tuple[tuple[bytes, ...], bytes, bytes, bytes, str]] = [
     (_COMBINING, b" 1", b"-ERR weight value is not a float", _ANY, "Redis passes over spaces before a number"),
     ((b"sort", b"sort_ro"), _ANY, b"-ERR One or more scores", _ANY, "Redis's strings end at a zero, for numbers"),
     (_AROUND_MEMBER, _ANY, b"-ERR member", b"-ERR could not decode requested zset member", "words"),
+    ((b"lrem",), b"-9223372036854775808", b"-ERR value is out of range", b":", "Valkey cannot take its absolute value"),
     ((b"getex",), _ANY, b"-ERR value is not an integer", _ANY, "Valkey reads the time before it looks the key up"),
 ]
 
