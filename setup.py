@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import shutil
 import sysconfig
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.build_ext import build_ext
 
 # One compilation group: calls between these modules become direct C calls.
 HOT = [
@@ -45,11 +47,30 @@ def extensions() -> list[object]:
     twins = [path.with_suffix(".py") for path in Path("durastore").rglob("*.pyx")]
     hot = {path for pattern in HOT for path in Path().glob(pattern) if path.name != "__init__.py"}
     files = sorted(str(path) for path in hot.difference(twins))
-    modules = mypycify(["--strict", *files], opt_level="3", debug_level="0", group_name="durastore")
+    modules = mypycify(["--strict", *files], opt_level="3", debug_level="0", multi_file=True, group_name="durastore")
     modules += cythonize("durastore/**/*.pyx", build_dir="build/cython", quiet=True)
     for module in modules:
         module.optional = True
     return list(modules)
 
 
-setup(ext_modules=extensions())
+class ParallelBuild(build_ext):
+    """Compiles the C files of an extension side by side."""
+
+    def build_extensions(self) -> None:
+        """Hands each file to a pool, and waits for all of them before it links."""
+        compile_one, link = self.compiler._compile, self.compiler.link
+        pending: list[Future[None]] = []
+
+        def link_what_is_compiled(*args: object, **options: object) -> None:
+            while pending:
+                pending.pop().result()
+            link(*args, **options)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            self.compiler._compile = lambda *args: pending.append(pool.submit(compile_one, *args))
+            self.compiler.link = link_what_is_compiled
+            super().build_extensions()
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": ParallelBuild})
