@@ -278,7 +278,7 @@ AOF_TIMESTAMP_ENABLED: Final = YesNo(
 )  # fmt: skip
 AOF_REWRITE_INCREMENTAL_FSYNC: Final = YesNo(
     "aof-rewrite-incremental-fsync", True, "Force a new base to disk in pieces while it is written, rather than all at "
-    "the end. rdb-save-incremental-fsync decides for both.", effect=False,
+    "the end, which would hold up the journal's own writes.",
 )  # fmt: skip
 
 # --- snapshots --------------------------------------------------------------------------------------------------------

@@ -57,7 +57,11 @@ class Captured:
 
 @final
 class Walk:
-    """One pass over a table that sees the state at its beginning, whatever is written meanwhile."""
+    """One pass over a table.
+
+    One that ``Table.begin_walk`` began sees the state at its beginning, whatever is written meanwhile; any other is for
+    passes during which nothing is written.
+    """
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -79,7 +83,10 @@ class Walk:
                 self.done = True
             else:
                 self.position = segment.start + segment.width()
-            if segment.epoch != table.epoch:
+            if table.walk is not self:
+                if segment.items:
+                    return Captured(list(segment.items), list(segment.items.values()), segment.expires)
+            elif segment.epoch != table.epoch:
                 segment.epoch = table.epoch
                 if segment.items:
                     return capture(segment)
@@ -88,6 +95,8 @@ class Walk:
 
     def close(self) -> None:
         """Ends the walk; writers capture nothing from here on."""
+        self.done = True
+        self.captured = []
         if self.table.walk is self:
             self.table.walk = None
 

@@ -22,6 +22,9 @@ log = logging.getLogger("durastore.persistence")
 
 # The longest that a snapshot keeps the event loop, in seconds.
 SLICE = 0.001
+# With incremental fsync, a file goes to disk in pieces of so many bytes: one fsync of all of it would hold up those of
+# the log.
+SYNC_EVERY = 4 << 20
 # A failed background save is not tried again by the save points before so many seconds are over.
 RETRY_DELAY = 5
 
@@ -30,29 +33,81 @@ class SaveError(Exception):
     """A snapshot could not be written; the text says why."""
 
 
-async def write_out(snapshot: Snapshot, file: File, cpu_percent: Callable[[], int]) -> None:
-    """Writes a snapshot in slices, giving the rest of each period to whoever else wants to run; fsyncs the file."""
-    while not snapshot.finished:
-        begun = time.perf_counter()
-        chunk = snapshot.step(begun + SLICE, time.perf_counter)
-        used = time.perf_counter() - begun
-        if chunk:
-            await trio.to_thread.run_sync(file.write_all, chunk)
-        percent = cpu_percent()
-        if percent < 100:
-            await trio.sleep(used * (100 - percent) / percent)
-        else:
-            await trio.lowlevel.checkpoint()
-    await trio.to_thread.run_sync(file.fsync)
+async def write_file(
+    snapshot: Snapshot, disk: Disk, path: str, cpu_percent: Callable[[], int], incremental_fsync: bool
+) -> None:
+    """Writes a snapshot to a file that is on disk then; where that fails or is cancelled, the file is gone.
+
+    It goes in slices, and gives the rest of each period to whoever else wants to run.  The disk is only ever waited for
+    in threads.
+    """
+    file = await trio.to_thread.run_sync(disk.create, path)
+    whole = False
+    try:
+        unsynced = 0
+        while not snapshot.finished:
+            begun = time.perf_counter()
+            chunk = snapshot.step(begun + SLICE, time.perf_counter)
+            used = time.perf_counter() - begun
+            if chunk:
+                await trio.to_thread.run_sync(file.write_all, chunk)
+                unsynced += len(chunk)
+            if unsynced >= SYNC_EVERY and incremental_fsync:
+                await trio.to_thread.run_sync(file.fsync)
+                unsynced = 0
+            percent = cpu_percent()
+            if percent < 100:
+                await trio.sleep(used * (100 - percent) / percent)
+            else:
+                await trio.lowlevel.checkpoint()
+        await trio.to_thread.run_sync(file.fsync)
+        whole = True
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(_end_file, disk, path, file, whole)
 
 
-def write_now(snapshot: Snapshot, file: File) -> None:
-    """Writes a snapshot in one go, and fsyncs the file."""
-    while not snapshot.finished:
-        chunk = snapshot.step(float("inf"), time.perf_counter)
-        if chunk:
-            file.write_all(chunk)
-    file.fsync()
+def write_file_now(snapshot: Snapshot, disk: Disk, path: str) -> None:
+    """As ``write_file``, in one go."""
+    file = disk.create(path)
+    whole = False
+    try:
+        while not snapshot.finished:
+            chunk = snapshot.step(float("inf"), time.perf_counter)
+            if chunk:
+                file.write_all(chunk)
+        file.fsync()
+        whole = True
+    finally:
+        _end_file(disk, path, file, whole)
+
+
+def _end_file(disk: Disk, path: str, file: File, whole: bool) -> None:
+    try:
+        file.close()
+        if not whole:
+            disk.remove(path)
+    except OSError as error:
+        log.warning("Cannot remove %s: %s", path, error)
+
+
+def publish(disk: Disk, temporary: str, path: str) -> None:
+    """Gives a file that is on disk the name under which it counts; removes it where that fails."""
+    try:
+        disk.rename(temporary, path)
+    except OSError:
+        discard(disk, temporary)
+        raise
+    disk.fsync_folder(os.path.dirname(path) or ".")
+
+
+def discard(disk: Disk, path: str) -> None:
+    """Removes a file that is not needed, if it is there."""
+    try:
+        if disk.exists(path):
+            disk.remove(path)
+    except OSError as error:
+        log.warning("Cannot remove %s: %s", path, error)
 
 
 class Saver:
@@ -65,12 +120,16 @@ class Saver:
         path: Callable[[], str],
         serializer: Callable[[], Serializer],
         cpu_percent: Callable[[], int],
+        incremental_fsync: Callable[[], bool],
+        on_outcome: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._disk = disk
         self._path = path
         self._serializer = serializer
         self._cpu_percent = cpu_percent
+        self._incremental_fsync = incremental_fsync
+        self._on_outcome = on_outcome
         self._nursery: trio.Nursery | None = None
         self._scope: trio.CancelScope | None = None
         self.snapshot: Snapshot | None = None
@@ -98,19 +157,11 @@ class Saver:
         begun = time.monotonic()
         dirty = self._engine.instance.dirty
         path = self._path()
-        snapshot = self._begin()
+        snapshot = self._begin(at_once=True)
         try:
             temporary = self._temporary(path)
-            file = self._disk.create(temporary)
-            try:
-                try:
-                    write_now(snapshot, file)
-                finally:
-                    file.close()
-                self._publish(temporary, path)
-            except OSError:
-                self._discard(temporary)
-                raise
+            write_file_now(snapshot, self._disk, temporary)
+            publish(self._disk, temporary, path)
         except OSError as error:
             self._failed(error)
             raise SaveError(str(error)) from error
@@ -124,48 +175,41 @@ class Saver:
         assert self.snapshot is None
         self.scheduled = False
         self.started = self.last_attempt = time.monotonic()
-        self.snapshot = self._begin()
+        self.snapshot = self._begin(at_once=False)
         log.info("Background saving started")
-        self._nursery.start_soon(self._run, self.snapshot, int(self._engine.instance.dirty))
+        self._scope = trio.CancelScope()
+        self._nursery.start_soon(self._run, self._scope, self.snapshot, int(self._engine.instance.dirty))
 
     def cancel(self) -> None:
         """Ends a background save without a result."""
         if self._scope is not None:
             self._scope.cancel()
-        elif self.snapshot is not None:
+        if self.snapshot is not None:
             self.snapshot.close()
 
     def abandon(self) -> None:
         """Removes what a save that will not end has left, as the process is about to."""
-        temporary = self._temporary(self._path())
-        if self._disk.exists(temporary):
-            self._discard(temporary)
+        discard(self._disk, self._temporary(self._path()))
 
-    async def _run(self, snapshot: Snapshot, dirty: int) -> None:
+    async def _run(self, scope: trio.CancelScope, snapshot: Snapshot, dirty: int) -> None:
         begun = self.started
         path = self._path()
         temporary = self._temporary(path)
         try:
-            with trio.CancelScope() as self._scope:
-                file = await trio.to_thread.run_sync(self._disk.create, temporary)
-                try:
-                    await write_out(snapshot, file, self._cpu_percent)
-                finally:
-                    file.close()
-                await trio.to_thread.run_sync(self._publish, temporary, path)
+            with scope:
+                await write_file(snapshot, self._disk, temporary, self._cpu_percent, self._incremental_fsync())
+                await trio.to_thread.run_sync(publish, self._disk, temporary, path)
                 self._succeeded(dirty, int(snapshot.keys_written), begun)
-            if self._scope.cancelled_caught:
+            if scope.cancelled_caught:
                 log.info("Background saving cancelled")
-                self._discard(temporary)
         except OSError as error:
             self._failed(error)
-            self._discard(temporary)
         finally:
             snapshot.close()
             self.snapshot = None
             self._scope = None
 
-    def _begin(self) -> Snapshot:
+    def _begin(self, at_once: bool) -> Snapshot:
         aux = [
             (b"redis-ver", b"7.2.4"),
             (b"redis-bits", b"64"),
@@ -173,21 +217,11 @@ class Saver:
             (b"used-mem", b"0"),
             (b"aof-base", b"0"),
         ]
-        return Snapshot(self._engine.instance.keyspace, self._serializer(), aux)
+        return Snapshot(self._engine.instance.keyspace, self._serializer(), aux, at_once)
 
     @staticmethod
     def _temporary(path: str) -> str:
         return os.path.join(os.path.dirname(path), f"temp-{os.getpid()}.rdb")
-
-    def _publish(self, temporary: str, path: str) -> None:
-        self._disk.rename(temporary, path)
-        self._disk.fsync_folder(os.path.dirname(path) or ".")
-
-    def _discard(self, temporary: str) -> None:
-        try:
-            self._disk.remove(temporary)
-        except OSError as error:
-            log.warning("cannot remove %s: %s", temporary, error)
 
     def _succeeded(self, dirty: int, keys: int, begun: float) -> None:
         self._engine.instance.dirty -= dirty
@@ -196,10 +230,12 @@ class Saver:
         self.last_ok = True
         self.last_keys_written = keys
         self.last_seconds = int(time.monotonic() - begun)
+        self._on_outcome()
         log.info("DB saved on disk (%d keys, %.3f seconds)", keys, time.monotonic() - begun)
 
     def _failed(self, error: OSError) -> None:
         self.last_ok = False
+        self._on_outcome()
         log.error("Error saving DB on disk: %s", error)
 
     def may_retry(self, monotonic: float) -> bool:

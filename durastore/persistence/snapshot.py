@@ -1,7 +1,8 @@
 """Fork-free snapshots: the keyspace as it was at one moment, written while it goes on changing.
 
 ``Snapshot`` begins one walk per database; writers that are ahead of a walk leave pre-images (``keyspace.table``), so
-the file holds exactly the state at the beginning.  Its work is cut into slices with a deadline.
+the file holds exactly the state at the beginning.  Its work is cut into slices with a deadline.  A snapshot that is
+made ``at_once``, while nothing else runs, needs no pre-images, and so may come in the middle of another one.
 """
 
 from __future__ import annotations
@@ -25,18 +26,20 @@ KEYS_PER_LOOK: Final = 64
 class Part:
     """One database of a snapshot."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, at_once: bool) -> None:
         self.index = int(db.index)
-        self.walk: Walk = db.table.begin_walk()
+        self.walk: Walk = Walk(db.table) if at_once else db.table.begin_walk()
 
 
 @final
 class Snapshot:
     """A snapshot in progress."""
 
-    def __init__(self, keyspace: Keyspace, writer: Serializer, aux: list[tuple[bytes, bytes]]) -> None:
+    def __init__(
+        self, keyspace: Keyspace, writer: Serializer, aux: list[tuple[bytes, bytes]], at_once: bool = False
+    ) -> None:
         self.writer = writer
-        self.parts: list[Part] = [Part(db) for db in keyspace.databases if db.table.count]
+        self.parts: list[Part] = [Part(db, at_once) for db in keyspace.databases if db.table.count]
         self.total: i64 = 0
         for part in self.parts:
             self.total += part.walk.keys

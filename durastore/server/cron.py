@@ -83,8 +83,8 @@ class Cron:
             server.engine.blocking.serve()
             if server.hub.has_own_work():
                 # Expiry has woken blocked clients; no socket would end the hub's sleep.
-                server.hub.turn(int(time.time() * 1000))
-            server.log.retry(now)
+                server.hub.turn(int(time.time() * 1000), 0.0)
+            server.log.look_after(now)
             self._save_points(now, monotonic)
 
     async def _expire(self, now: int, budget: float) -> None:

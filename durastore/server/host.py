@@ -68,8 +68,6 @@ class ServerHost(Host):
             self._server.saver.save()
         except SaveError as error:
             raise CommandError(b"ERR") from error
-        finally:
-            self._server.update_refusal()
 
     def background_save(self, schedule: bool) -> bytes:
         """BGSAVE [SCHEDULE]."""

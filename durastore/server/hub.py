@@ -11,7 +11,9 @@ import errno
 import logging
 import select
 import socket
+import time
 from collections import deque
+from collections.abc import Callable
 from typing import Final, final
 
 from mypy_extensions import i64, mypyc_attr
@@ -99,6 +101,7 @@ class Hub:
         self.poll = self.epoll.poll
         self.connections: dict[int, Connection] = {}
         self.listeners: dict[int, socket.socket] = {}
+        self.watched: dict[int, Callable[[], None]] = {}
         self.touched: list[Connection] = []
         self.gate: deque[Gated] = deque()
         self.resumable: list[Connection] = []
@@ -109,7 +112,8 @@ class Hub:
         self.bytes_in: i64 = 0
         self.bytes_out: i64 = 0
         self.wakes: i64 = 0
-        # Nanoseconds spent in wakes.
+        # When the present wake began, and how much time was spent in wakes, in nanoseconds.
+        self.woken: i64 = 0
         self.busy: i64 = 0
         self.reads: i64 = 0
         self.writes: i64 = 0
@@ -133,15 +137,21 @@ class Hub:
         self.epoll.unregister(sock.fileno())
         sock.close()
 
+    def watch(self, fd: int, ready: Callable[[], None]) -> None:
+        """Calls ``ready`` in each wake in which the descriptor is readable."""
+        self.watched[fd] = ready
+        self.epoll.register(fd, _READ)
+
     def has_own_work(self) -> bool:
         """Whether the next wake has something to do even if no socket is ready."""
         return len(self.resumable) > 0 or len(self.touched) > 0
 
-    def turn(self, now: i64) -> bool:
-        """One wake; False where nothing was there to do."""
-        events = self.poll(0, EVENTS_PER_TURN)
+    def turn(self, now: i64, patience: float) -> bool:
+        """One wake; False where nothing was there to do, and nothing came within so many seconds."""
+        events = self.poll(0.0 if self.resumable or self.touched else patience, EVENTS_PER_TURN)
         if not events and not self.resumable and not self.touched:
             return False
+        self.woken = time.time_ns()
         self.engine.begin_wake(now)
         self.wakes += 1
         if self.resumable:
@@ -414,6 +424,9 @@ class Hub:
     def _accept(self, fd: int) -> None:
         listener = self.listeners.get(fd)
         if listener is None:
+            ready = self.watched.get(fd)
+            if ready is not None:
+                ready()
             return
         for _ in range(ACCEPTS_PER_TURN):
             try:

@@ -215,7 +215,7 @@ def _persistence(server: Server) -> Fields:
             ("aof_base_size", rewriter.base_size),
             ("aof_pending_rewrite", 0),
             ("aof_buffer_length", log.unwritten()),
-            ("aof_pending_bio_fsync", _yes(log.syncing)),
+            ("aof_pending_bio_fsync", _yes(log.thread.busy)),
             ("aof_delayed_fsync", log.delayed_fsyncs),
         ]
     if loading:

@@ -72,6 +72,8 @@ class Server:
             self._rdb_path,
             self.rdb_serializer,
             lambda: config[directives.SNAPSHOT_CPU_PERCENT],
+            lambda: config[directives.RDB_SAVE_INCREMENTAL_FSYNC],
+            on_outcome=self.update_refusal,
         )
         self.log = AppendLog(
             self.engine.journal,
@@ -80,6 +82,7 @@ class Server:
             on_durable=lambda offset: self.hub.release(offset),
             on_failure=lambda: self.hub.abandon(),
             on_state=self.update_refusal,
+            saving=lambda: self.saver.in_progress,
         )
         self.rewriter = Rewriter(
             self.engine.instance.keyspace,
@@ -91,6 +94,7 @@ class Server:
         )
         self.admission = Admission(self)
         self.hub = Hub(self.engine, self.log, self.admission)
+        self.hub.watch(self.log.thread.descriptor, self.log.sync_ended)
         self.alarm = Alarm(self.hub, self._time_up)
         self.engine.blocking.waker = self.alarm
         self.loader = Loader(self.engine, self.disk, self._log_settings, self._rdb_path)
@@ -128,6 +132,7 @@ class Server:
             rewrite_percentage=config[directives.AUTO_AOF_REWRITE_PERCENTAGE],
             rewrite_min_size=config[directives.AUTO_AOF_REWRITE_MIN_SIZE],
             load_truncated=config[directives.AOF_LOAD_TRUNCATED],
+            incremental_fsync=config[directives.AOF_REWRITE_INCREMENTAL_FSYNC],
         )
 
     # Starting and stopping
@@ -153,7 +158,7 @@ class Server:
             async with trio.open_nursery() as nursery:
                 self.saver.open(nursery)
                 nursery.start_soon(self._watch_signals)
-                nursery.start_soon(run_reactor, self.hub)
+                nursery.start_soon(run_reactor, self.hub, self._others_busy)
                 nursery.start_soon(self.alarm.run)
                 nursery.start_soon(self._tell_progress)
                 nursery.start_soon(self._serve, nursery)
@@ -272,6 +277,10 @@ class Server:
             self.logger.warning("open files are limited to %d: fewer than maxclients can connect", reachable)
 
     # Between the parts
+
+    def _others_busy(self) -> bool:
+        """Whether work beside the clients' is under way."""
+        return self.engine.loading or self.log.rewriting or self.saver.in_progress
 
     def commit(self, now: int) -> None:
         """Appends to the log what periodic work put into the journal, and sends the messages that tell of it."""
@@ -407,6 +416,7 @@ class Server:
         config.on_change(directives.AOF_LOAD_TRUNCATED, lambda value: self._log_changed())
         config.on_change(directives.AOF_TIMESTAMP_ENABLED, lambda value: self._log_changed())
         config.on_change(directives.AOF_USE_RDB_PREAMBLE, lambda value: self._log_changed())
+        config.on_change(directives.AOF_REWRITE_INCREMENTAL_FSYNC, lambda value: self._log_changed())
         config.on_change(directives.DIR, lambda value: self._log_changed())
         for directive in (
             directives.HASH_MAX_LISTPACK_ENTRIES,

@@ -280,10 +280,10 @@ def test_a_log_that_could_not_begin_is_tried_again(start_durastore: Starter) -> 
     folder.rename(ours.folder / "away")
     (ours.folder / "appendonlydir").mkdir()
     # The next base cannot be put where a folder stands.
-    (folder / "appendonly.aof.1.base.rdb").mkdir()
+    (folder / "appendonly.aof.2.base.rdb").mkdir()
     assert ours.call("CONFIG", "SET", "appendonly", "yes") == "OK"
     ours.until_info("persistence", "aof_last_bgrewrite_status", "err")
-    (folder / "appendonly.aof.1.base.rdb").rmdir()
+    (folder / "appendonly.aof.2.base.rdb").rmdir()
     ours.until_info("persistence", "aof_last_bgrewrite_status", "ok")
     ours.call("SET", "b", 2)
     ours.kill()

@@ -67,7 +67,7 @@ class Bytes(Source):
 
 SETTINGS = LogSettings(
     folder="", filename="", fsync="always", timestamps=False, rdb_preamble=True, no_fsync_on_rewrite=False,
-    rewrite_percentage=100, rewrite_min_size=0, load_truncated=True,
+    rewrite_percentage=100, rewrite_min_size=0, load_truncated=True, incremental_fsync=True,
 )  # fmt: skip
 
 
@@ -88,6 +88,7 @@ def opened(disk: SmallDisk) -> tuple[AppendLog, list[str]]:
         on_durable=lambda offset: events.append(f"durable {offset}"),
         on_failure=lambda: events.append("failure"),
         on_state=lambda: events.append("state"),
+        saving=lambda: False,
     )
     log.switch(AofWriter(disk, "file", 0, False))
     return log, events
@@ -108,11 +109,11 @@ def test_a_full_disk_refuses_writes_and_recovers_without_a_hole() -> None:
     assert log.refusal() == b"MISCONF Errors writing to the AOF file: file, offset %d: No space left on device" % len(
         before
     )
-    log.retry(3)
+    log.look_after(3)
     assert log.refusal() is not None
     assert not log.append(command(3), 3)
     disk.file.room = 1 << 30
-    log.retry(4)
+    log.look_after(4)
     assert log.refusal() is None
     assert log.append(command(4), 5)
     assert b"".join(replay(disk.file.data)) == b"".join(command(i) for i in (1, 2, 3, 4))
@@ -129,7 +130,7 @@ async def test_a_failed_fsync_is_never_an_ok_and_needs_a_new_base() -> None:
     assert not [event for event in events if event.startswith("durable")]
     assert log.refusal() is not None
     disk.file.sync_error = 0
-    log.retry(2)
+    log.look_after(2)
     assert log.refusal() is not None, "a later fsync that succeeds says nothing about the pages that are gone"
     log.rewriting = True
     log.switch(AofWriter(disk, "new", 0, False))
@@ -147,7 +148,7 @@ def test_a_failed_rewrite_leaves_what_is_owed_to_the_log() -> None:
     log.rewrite_failed()
     log.rewriting = False
     disk.file.room = 1 << 30
-    log.retry(2)
+    log.look_after(2)
     assert replay(disk.file.data) == [command(1)]
 
 

@@ -1,11 +1,12 @@
 """The append-only log of a running server: appending, and making what was appended durable.
 
 Replies leave after ``append``; under ``appendfsync always`` they wait until ``durable`` has reached their offset, while
-the next wakes go on: all that arrived while one fsync ran shares the next one (group commit).
+the next wakes go on: all that arrived while one fsync ran shares the next one (group commit).  The fsyncs run in a
+thread of their own (``syncing``).
 
 A failure is never taken for success.  What could not be written is kept and tried again, and writes are refused until
 it is in the file.  After a failed fsync nobody knows which pages are on disk, so the file is not trusted again: a
-rewrite puts a new base in its place (``rewrite.py``).
+rewrite puts a new base in its place (``rewrite.py``).  Reads go on meanwhile, and wait for nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import trio
 
 from durastore.engine.journal import Journal, JournalSink
 from durastore.persistence.aof.manifest import AofError
+from durastore.persistence.aof.syncing import SyncJob, SyncThread
 from durastore.persistence.aof.writer import AofWriter
 from durastore.persistence.disk import Disk
 
@@ -43,6 +45,7 @@ class LogSettings:
         rewrite_percentage: int,
         rewrite_min_size: int,
         load_truncated: bool,
+        incremental_fsync: bool,
     ) -> None:
         self.folder = folder
         self.filename = filename
@@ -53,12 +56,14 @@ class LogSettings:
         self.rewrite_percentage = rewrite_percentage
         self.rewrite_min_size = rewrite_min_size
         self.load_truncated = load_truncated
+        self.incremental_fsync = incremental_fsync
 
 
 class AppendLog(JournalSink):
     """The log as the hub and the periodic work see it.
 
-    Offsets count all bytes of journal since the server started, over all files.
+    Offsets count all bytes of journal since the server started, over all files.  ``saving`` tells whether a background
+    save is under way.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class AppendLog(JournalSink):
         on_durable: Callable[[int], None],
         on_failure: Callable[[], None],
         on_state: Callable[[], None],
+        saving: Callable[[], bool],
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -77,31 +83,36 @@ class AppendLog(JournalSink):
         self._on_durable = on_durable
         self._on_failure = on_failure
         self._on_state = on_state
+        self._saving = saving
         self.writer: AofWriter | None = None
-        # Files that no longer grow, and hold bytes that are not known to be on disk.
+        # Files that no longer grow: to be synced and closed, or, where a new base takes their place, just closed.
         self._retired: list[AofWriter] = []
-        self._written = 0
+        self._given_up: list[AofWriter] = []
+        self._accepted = 0
         self.durable = 0
+        self.thread = SyncThread()
         self._sync_wanted = trio.Event()
+        # Whether a sync was asked for while another one was under way.
+        self._sync_again = False
         self._sync_begun = 0.0
-        self.syncing = False
         self.rewriting = False
         self._postponed: list[bytes] = []
         self._postponed_since = 0.0
         self.delayed_fsyncs = 0
-        self.last_fsync = time.time()
         # Why writes are refused, or None; and the journal that is not in the file for that reason.
         self.error: str | None = None
         self._unwritten = b""
-        # The part of it that is older than the rewrite under way, whose base will hold it.
+        # The part of it that is older than the rewrite under way, whose base will hold it; and where that one began.
         self._covered = b""
-        # Whether the files on disk can be relied on; a failed fsync ends it, a rewrite mends it.
+        self._switched_at = 0
+        # Whether the files on disk can be relied on.  A failed fsync ends it, and so does a file whose end could not be
+        # restored; a rewrite mends it.
         self.trusted = True
         self._mending = False
 
     def appended(self) -> int:
-        """See JournalSink."""
-        return self._written
+        """See JournalSink.  What could not be written does not count yet."""
+        return self._accepted - len(self._covered) - len(self._unwritten)
 
     def durable_offset(self) -> int:
         """See JournalSink."""
@@ -109,27 +120,42 @@ class AppendLog(JournalSink):
 
     def wait_for_disk(self) -> bool:
         """See JournalSink."""
-        return self.writer is not None and self.durable < self._written and self.settings.fsync == "always"
+        return (
+            self.settings.fsync == "always"
+            and self.writer is not None
+            and self.durable < self.appended()
+            and self._reliable()
+            and not self._sync_held()
+        )
+
+    def _reliable(self) -> bool:
+        """Whether a sync makes durable all that is in the files: before a log is mended, earlier bytes may be gone."""
+        return self.trusted and not self._mending
+
+    def _sync_held(self) -> bool:
+        """no-appendfsync-on-rewrite."""
+        settings = self.settings
+        return settings.no_fsync_on_rewrite and settings.fsync != "no" and (self.rewriting or self._saving())
 
     def unwritten(self) -> int:
         """How many bytes of journal are not in the file yet."""
-        return len(self._covered) + len(self._unwritten) + sum(len(part) for part in self._postponed)
+        return len(self._covered) + len(self._unwritten) + self._postponed_bytes()
+
+    def _postponed_bytes(self) -> int:
+        return sum(len(part) for part in self._postponed)
 
     def append(self, data: bytes, now: int) -> bool:
         """See JournalSink."""
         writer = self.writer
         if writer is None:
             return True
-        self._written += len(data)
+        self._accepted += len(data)
         if self.error is not None:
             self._unwritten += data
             return False
-        policy = self.settings.fsync
-        if self.syncing and policy == "everysec":
+        if self.thread.busy and self.settings.fsync == "everysec":
             if not self._postponed:
                 self._postponed_since = time.monotonic()
-                self._postponed.append(data)
-                return True
             if time.monotonic() - self._postponed_since < POSTPONE_LIMIT:
                 self._postponed.append(data)
                 return True
@@ -145,10 +171,10 @@ class AppendLog(JournalSink):
             writer.append(data, now)
         except AofError as error:
             self._unwritten = data
+            self.trusted = self.trusted and writer.trusted
             self._fail(str(error))
             return False
-        if self.settings.fsync != "no":
-            self._sync_wanted.set()
+        self._want_sync()
         return True
 
     def _write_postponed(self) -> None:
@@ -161,6 +187,9 @@ class AppendLog(JournalSink):
         if self.error is None:
             log.error("Error writing to the AOF file: %s. Writes are refused until it can be written again.", reason)
         self.error = reason
+        # What waited for an fsync to end comes behind what failed.
+        self._unwritten += b"".join(self._postponed)
+        self._postponed = []
         self._on_state()
 
     def refusal(self) -> bytes | None:
@@ -169,91 +198,121 @@ class AppendLog(JournalSink):
             return None
         return b"MISCONF Errors writing to the AOF file: " + self.error.encode("utf-8", "replace")
 
-    def retry(self, now: int) -> None:
-        """Tries again what could not be written."""
-        if self.error is None or self.writer is None or self.rewriting or not self.trusted or not self.writer.trusted:
+    def look_after(self, now: int) -> None:
+        """To be called now and then: tries again what could not be written, and syncs what was held back."""
+        self._retry(now)
+        if self.durable < self.appended():
+            self._want_sync()
+
+    def _retry(self, now: int) -> None:
+        writer = self.writer
+        if self.error is None or writer is None or self.rewriting or not self.trusted:
             return
-        data, self._unwritten = self._unwritten, b""
-        self.error = None
-        if not data or self._write(self.writer, data, now):
-            log.warning("AOF write error looks solved, writes are accepted again.")
+        try:
+            if self._unwritten:
+                writer.append(self._unwritten, now)
+        except AofError as error:
+            self.error = str(error)
+            self.trusted = writer.trusted
             self._on_state()
+            return
+        self._unwritten = b""
+        self._recovered("AOF write error looks solved, writes are accepted again.")
+
+    def _recovered(self, message: str) -> None:
+        self.error = None
+        log.warning(message)
+        self._on_state()
+        self._want_sync()
 
     # Durability
 
-    async def run_sync(self) -> None:
-        """Makes what is appended durable, as ``appendfsync`` says, until cancelled."""
-        while True:
-            await self._sync_wanted.wait()
-            if self.settings.fsync == "everysec":
-                await trio.sleep(max(self._sync_begun + 1.0 - time.monotonic(), 0))
-            self._sync_wanted = trio.Event()
-            if self.settings.no_fsync_on_rewrite and self.rewriting and self.settings.fsync == "everysec":
-                continue
-            await self._sync()
+    def _want_sync(self) -> None:
+        """Has what is appended made durable, as ``appendfsync`` says: at once, or within the second."""
+        policy = self.settings.fsync
+        if policy == "always":
+            self._begin_sync()
+        elif policy == "everysec":
+            self._sync_wanted.set()
 
-    async def _sync(self) -> None:
-        writer = self.writer
-        if writer is None:
-            self._close_retired(len(self._retired))
+    def _begin_sync(self) -> None:
+        """Hands the files to the thread; while it is at work, what is appended gathers for the next time."""
+        thread = self.thread
+        if self._sync_held():
+            self._on_durable(self._accepted)
+        elif thread.busy:
+            self._sync_again = True
+        elif thread.alive:
+            self._sync_again = False
+            self._sync_begun = time.monotonic()
+            thread.begin(self._job())
+
+    def _job(self) -> SyncJob:
+        files = self._retired if self.writer is None else [*self._retired, self.writer]
+        job = SyncJob(files, [*self._retired, *self._given_up], self.appended() - self._postponed_bytes())
+        self._retired = []
+        self._given_up = []
+        return job
+
+    def sync_ended(self) -> None:
+        """To be called when the thread's descriptor is readable."""
+        job = self.thread.finished()
+        if job is not None:
+            self._conclude(job)
+
+    def _conclude(self, job: SyncJob) -> None:
+        if job.error is not None:
+            self.trusted = False
+            self._fail(f"fsync: {job.error.strerror or job.error}")
+            self._on_failure()
             return
-        retired = len(self._retired)
-        target = self._written - self.unwritten()
-        self.syncing = True
-        self._sync_begun = time.monotonic()
-        try:
-            await trio.to_thread.run_sync(_sync_files, [*self._retired, writer])
-        except OSError as error:
-            self._sync_failed(error)
-            return
-        finally:
-            self.syncing = False
-        self._close_retired(retired)
-        self._reached(target)
+        if self._sync_again:
+            # The disk is kept busy before anybody is answered.
+            self._sync_again = False
+            self._want_sync()
+        self._reached(job.target)
         self._write_postponed()
 
-    def _close_retired(self, count: int) -> None:
-        """Closes the oldest files that no longer grow; never while a thread may be syncing them."""
-        for each in self._retired[:count]:
-            each.close()
-        del self._retired[:count]
-
     def _reached(self, target: int) -> None:
-        self.durable = max(self.durable, target)
-        self.last_fsync = time.time()
-        self._on_durable(self.durable)
+        if self._reliable() and target > self.durable:
+            self.durable = target
+            self._on_durable(target)
 
-    def _sync_failed(self, error: OSError) -> None:
-        self.trusted = False
-        self._fail(f"fsync: {error.strerror or error}")
-        self._on_failure()
+    async def run_sync(self) -> None:
+        """The life of the thread, and the clock of ``everysec``, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.thread.run, self._want_sync)
+            while True:
+                await self._sync_wanted.wait()
+                await trio.sleep(max(self._sync_begun + 1.0 - time.monotonic(), 0))
+                self._sync_wanted = trio.Event()
+                self._begin_sync()
 
     def policy_changed(self) -> None:
         """``appendfsync`` was set: nobody waits longer than the new policy asks."""
-        if self.settings.fsync != "no":
-            self._sync_wanted.set()
+        self._write_postponed()
+        self._want_sync()
         if self.settings.fsync != "always":
-            self._on_durable(self._written)
+            self._on_durable(self._accepted)
 
     def flush_now(self) -> bool:
         """Appends and makes durable all there is, at once; False where that failed."""
-        writer = self.writer
-        if writer is None:
+        while (job := self.thread.wait()) is not None:
+            self._conclude(job)
+        if self.writer is None:
             return True
         now = int(time.time() * 1000)
         if len(self._journal.out):
             self.append(self._journal.take(), now)
         self._write_postponed()
-        self.retry(now)
-        if self.error is not None:
-            return False
-        try:
-            _sync_files([*self._retired, writer])
-        except OSError as error:
-            self._sync_failed(error)
-            return False
-        self._reached(self._written)
-        return True
+        self._retry(now)
+        while (job := self.thread.wait()) is not None:
+            self._conclude(job)
+        if self.error is None:
+            job = self._job()
+            job.run()
+            self._conclude(job)
+        return self.error is None
 
     # Files
 
@@ -262,31 +321,39 @@ class AppendLog(JournalSink):
 
         What could not be written to the old file so far is left to the base that the rewrite makes.
         """
+        if len(self._journal.out):
+            self.append(self._journal.take(), int(time.time() * 1000))
         self._write_postponed()
+        self._mending = writer is not None and not self.trusted
         if self.writer is not None:
             self._retired.append(self.writer)
-        elif writer is not None:
-            self.durable = self._written
+        if self._mending:
+            self._given_up += self._retired
+            self._retired = []
+        if self.writer is None:
+            self.durable = self._accepted
         self.writer = writer
         self._journal.enabled = writer is not None
         self._journal.restart()
+        self._switched_at = self._accepted
+        self.trusted = True
         if writer is None:
             self._forget()
-            return
-        self._covered += self._unwritten
-        self._unwritten = b""
-        self._mending = not self.trusted
-        self.trusted = True
-        self._sync_wanted.set()
+        else:
+            self._covered += self._unwritten
+            self._unwritten = b""
+        if self.settings.fsync == "always":
+            self._begin_sync()
+        else:
+            self._sync_wanted.set()
 
     def rewritten(self) -> None:
-        """The rewrite that began with ``switch`` is done: its base holds every effect up to then."""
+        """The rewrite that began with ``switch`` is on disk: its base holds every effect up to then."""
         self._covered = b""
         self._mending = False
+        self._reached(self._switched_at)
         if self.error is not None and self.trusted and not self._unwritten:
-            self.error = None
-            log.warning("The AOF was rewritten after an error, writes are accepted again.")
-            self._on_state()
+            self._recovered("The AOF was rewritten after an error, writes are accepted again.")
 
     def rewrite_failed(self) -> None:
         """The rewrite that began with ``switch`` came to nothing: what its base was to hold is owed to the log."""
@@ -298,15 +365,8 @@ class AppendLog(JournalSink):
 
     def _forget(self) -> None:
         """There is no log any more, and nothing is owed to it."""
-        if not self.syncing:
-            self._close_retired(len(self._retired))
         self._covered = self._unwritten = b""
+        self._postponed = []
         self.error = None
-        self.trusted = True
-        self._on_durable(self._written)
+        self._on_durable(self._accepted)
         self._on_state()
-
-
-def _sync_files(writers: list[AofWriter]) -> None:
-    for writer in writers:
-        writer.file.fsync()

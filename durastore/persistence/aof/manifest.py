@@ -69,9 +69,9 @@ class Manifest:
         seq = max((each.seq for each in self.increments), default=0) + 1
         return LogFile(f"{prefix}.{seq}.incr.aof", seq, "i")
 
-    def next_base(self, prefix: str, rdb: bool) -> LogFile:
-        """The base that comes next."""
-        seq = (self.base.seq if self.base else 0) + 1
+    def next_base(self, prefix: str, rdb: bool, used: int) -> LogFile:
+        """The base that comes next, where the numbers up to ``used`` are used up."""
+        seq = max(self.base.seq if self.base else 0, used) + 1
         return LogFile(f"{prefix}.{seq}.base.{'rdb' if rdb else 'aof'}", seq, "b")
 
     def renew(self, base: LogFile, kept: list[LogFile]) -> None:

@@ -29,7 +29,7 @@ from durastore.persistence.aof.manifest import (
 from durastore.persistence.aof.writer import AofWriter
 from durastore.persistence.commands import CommandSerializer
 from durastore.persistence.disk import Disk
-from durastore.persistence.saver import write_now, write_out
+from durastore.persistence.saver import publish, write_file, write_file_now
 from durastore.persistence.serializer import Serializer
 from durastore.persistence.snapshot import Snapshot
 
@@ -60,6 +60,11 @@ class Rewriter:
         self._nursery: trio.Nursery | None = None
         self._scope: trio.CancelScope | None = None
         self._manifest = Manifest()
+        # The number of the last base that was begun.  None is used twice: what became of an attempt that failed at its
+        # very end only the disk knows.
+        self._base_seq = 0
+        # Bases of such attempts, to be removed when a manifest is in place that does not name them for sure.
+        self._abandoned: list[str] = []
         self.snapshot: Snapshot | None = None
         self.scheduled = False
         self.base_size = 0
@@ -104,17 +109,15 @@ class Rewriter:
         settings = self._settings
         self._disk.make_folder(settings.folder)
         self._remove_leftovers()
+        self._manifest = Manifest() if manifest is None else manifest
         if manifest is None:
-            self._manifest = Manifest()
-            base = self._manifest.next_base(settings.filename, settings.rdb_preamble)
+            base = self._next_base()
             self._write_base_now(base)
             self._manifest.base = base
-        else:
-            self._manifest = manifest
         if not self._manifest.increments:
             self._manifest.increments.append(self._new_increment(self._manifest))
         store_manifest(self._disk, settings.folder, settings.filename, self._manifest)
-        remove_history(self._disk, settings.folder, settings.filename, self._manifest)
+        self._remove_old(self._manifest)
         last = self._manifest.increments[-1]
         self._log.switch(AofWriter(self._disk, self._path(last), self._size(last), settings.timestamps))
         self._measure()
@@ -138,24 +141,38 @@ class Rewriter:
         self._disk.fsync_folder(self._settings.folder)
         return increment
 
+    def _next_base(self) -> LogFile:
+        base = self._manifest.next_base(self._settings.filename, self._settings.rdb_preamble, self._base_seq)
+        self._base_seq = base.seq
+        return base
+
+    def _remove_old(self, manifest: Manifest) -> None:
+        """Removes what a manifest that is in place no longer needs; that it is still there does no harm."""
+        settings = self._settings
+        try:
+            for path in list(self._abandoned):
+                if self._disk.exists(path):
+                    self._disk.remove(path)
+                self._abandoned.remove(path)
+            remove_history(self._disk, settings.folder, settings.filename, manifest)
+        except OSError as error:
+            log.warning("Cannot remove files that are no part of the append only file any more: %s", error)
+
     def _base_serializer(self) -> Serializer:
         return self._serializer() if self._settings.rdb_preamble else CommandSerializer()
 
-    def _begin_snapshot(self) -> Snapshot:
+    def _begin_snapshot(self, at_once: bool) -> Snapshot:
         aux = [(b"ctime", b"%d" % int(time.time())), (b"used-mem", b"0"), (b"aof-base", b"1")]
-        return Snapshot(self._keyspace, self._base_serializer(), aux)
+        return Snapshot(self._keyspace, self._base_serializer(), aux, at_once)
 
     def _write_base_now(self, base: LogFile) -> None:
         temporary = os.path.join(self._settings.folder, "temp-" + base.name)
-        snapshot = self._begin_snapshot()
-        file = self._disk.create(temporary)
+        snapshot = self._begin_snapshot(at_once=True)
         try:
-            write_now(snapshot, file)
+            write_file_now(snapshot, self._disk, temporary)
         finally:
-            file.close()
             snapshot.close()
-        self._disk.rename(temporary, self._path(base))
-        self._disk.fsync_folder(self._settings.folder)
+        publish(self._disk, temporary, self._path(base))
 
     # Rewriting
 
@@ -200,30 +217,30 @@ class Rewriter:
 
     async def _run(self, scope: trio.CancelScope) -> None:
         switched = False
+        settings = self._settings
         try:
             with scope:
                 manifest = self._manifest.copy()
                 increment = await trio.to_thread.run_sync(self._prepare, manifest)
                 # From here to the next await nobody else runs: the log holds every effect so far in its old file, and
                 # the snapshot and the new file begin at the same moment.
-                self._old_size = self.current_size()
                 self._manifest = manifest
-                self._log.switch(AofWriter(self._disk, self._path(increment), 0, self._settings.timestamps))
+                writer = AofWriter(self._disk, self._path(increment), 0, settings.timestamps)
+                self._old_size = self.current_size()
+                self._log.switch(writer)
                 switched = True
-                self.snapshot = self._begin_snapshot()
+                self.snapshot = self._begin_snapshot(at_once=False)
+                base = self._next_base()
                 manifest = self._manifest.copy()
-                base = manifest.next_base(self._settings.filename, self._settings.rdb_preamble)
                 manifest.renew(base, [increment])
                 await self._write_base(base)
-                await trio.to_thread.run_sync(
-                    store_manifest, self._disk, self._settings.folder, self._settings.filename, manifest
-                )
+                self._abandoned.append(self._path(base))
+                await trio.to_thread.run_sync(store_manifest, self._disk, settings.folder, settings.filename, manifest)
+                self._abandoned.pop()
                 self._manifest = manifest
                 switched = False
                 self._succeeded()
-                await trio.to_thread.run_sync(
-                    remove_history, self._disk, self._settings.folder, self._settings.filename, manifest
-                )
+                await trio.to_thread.run_sync(self._remove_old, manifest)
         except (OSError, AofError) as error:
             self.last_ok = False
             self.failures += 1
@@ -249,16 +266,8 @@ class Rewriter:
     async def _write_base(self, base: LogFile) -> None:
         assert self.snapshot is not None
         temporary = os.path.join(self._settings.folder, "temp-" + base.name)
-        file = await trio.to_thread.run_sync(self._disk.create, temporary)
-        try:
-            await write_out(self.snapshot, file, self._cpu_percent)
-        finally:
-            file.close()
-        await trio.to_thread.run_sync(self._put_in_place, temporary, self._path(base))
-
-    def _put_in_place(self, temporary: str, path: str) -> None:
-        self._disk.rename(temporary, path)
-        self._disk.fsync_folder(self._settings.folder)
+        await write_file(self.snapshot, self._disk, temporary, self._cpu_percent, self._settings.incremental_fsync)
+        await trio.to_thread.run_sync(publish, self._disk, temporary, self._path(base))
 
     def _succeeded(self) -> None:
         self.complete = True
@@ -282,6 +291,7 @@ class Rewriter:
         path = manifest_path(settings.folder, settings.filename)
         # What an earlier log left goes when the new one is complete, and not before.
         self._manifest = parse_manifest(path, self._disk.read_whole(path)) if self._disk.exists(path) else Manifest()
+        self._base_seq = max(self._base_seq, self._manifest.base.seq if self._manifest.base else 0)
         self.on = True
         self.complete = False
         self.start()
