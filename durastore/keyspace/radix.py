@@ -9,7 +9,7 @@ from mypy_extensions import i64
 from durastore.keyspace.chunks import ID_SIZE, Directory
 
 # So many chunks are looked at; what a larger tree has beyond them is estimated.
-_LOOKED_AT: Final = 4096
+_LOOKED_AT: Final = 512
 
 
 def radix_nodes(directory: Directory) -> i64:
