@@ -5,14 +5,16 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from durastore.keyspace.chunks import BLOCK_LIMIT, Directory, Owner, StreamID, id_at, id_bytes
 from durastore.keyspace.consumer_groups import PendingCursor, StreamGroup
 from durastore.keyspace.limits import Limits
+from durastore.keyspace.listpack import DamagedListpack
 from durastore.keyspace.pending import CHUNK_ROWS, RowCursor, Rows
+from durastore.keyspace.stream_nodes import check_node
 from durastore.keyspace.streams import LAST, ZERO, EntryCursor, EntryFinder, Stream
 from durastore.persistence.rdb import dump_value, load_dump
 from support.rdb import describe_stream, pending_entries
@@ -294,3 +296,34 @@ def test_a_directory_of_many_blocks() -> None:
         assert chunk[:16] == id_bytes((i, 0))
         chunk = copied.after(chunk)
     assert chunk is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=3), st.booleans())
+def test_a_damaged_node_is_refused_or_can_be_read(changes: list[tuple[int, int]], cut: bool) -> None:
+    stream = Stream()
+    for i in range(1, 9):
+        words = [b"field", b"%d" % (i * 5000)] if i % 3 else [b"other", b"x" * 70, b"more", b""]
+        stream.append((i * 300, i), words, 0, Limits())
+    stream.delete((600, 2))
+    whole = stream.directory().first()
+    assert whole is not None
+    node = bytearray(whole)
+    for place, value in changes:
+        node[16 + place % (len(node) - 16)] = value
+    if cut:
+        del node[-1 - changes[0][0] % 40 :]
+        node[16:20] = (len(node) - 16).to_bytes(4, "little")
+    try:
+        check_node(bytes(node), 0)
+    except DamagedListpack:
+        return
+    loaded = Stream()
+    assert loaded.add_node(bytes(node))
+    loaded.last_id = LAST
+    assert loaded.loaded()
+    forwards = read(loaded, ZERO, LAST, False)
+    assert read(loaded, ZERO, LAST, True) == forwards[::-1]
+    assert len(forwards) == loaded.length
+    for entry_id, _ in forwards:
+        assert loaded.delete(entry_id)
