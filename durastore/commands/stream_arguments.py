@@ -146,6 +146,11 @@ def own_stream(client: Client, key: bytes, stream: Stream) -> Stream:
     return own
 
 
+def no_key_or_group(key: bytes, group: bytes) -> CommandError:
+    """The complaint about a key or a group that does not exist."""
+    return CommandError(b"NOGROUP No such key '" + key + b"' or consumer group '" + group + b"'")
+
+
 def write_entry(reply: Reply, text: bytes, fields: list[bytes]) -> None:
     """An entry: id, then names and values."""
     reply.array(2)

@@ -104,10 +104,7 @@ def _arguments(client: Client, argv: list[bytes], grouped: bool) -> _Reading:
 
 
 def _start_ids(client: Client, argv: list[bytes], reading: _Reading) -> list[StreamID | None]:
-    """The ids behind which to read, None for ``>``.
-
-    What ``$`` and ``+`` stand for takes their places in the request, which may have to wait and run again.
-    """
+    """The ids behind which to read, None for ``>``."""
     ids: list[StreamID | None] = []
     i: i64 = reading.first
     while len(ids) < reading.keys:
@@ -126,7 +123,6 @@ def _start_ids(client: Client, argv: list[bytes], reading: _Reading) -> list[Str
             start = ZERO if stream is None else stream.last_id
             if text == b"+" and stream is not None and stream.length:
                 start = preceding(stream.top()) or ZERO
-            argv[at] = id_text(start)
             ids.append(start)
         elif text == b">":
             if not reading.grouped:
@@ -179,6 +175,9 @@ def xread(client: Client, argv: list[bytes]) -> None:
         client.reply.end_map_or_array(outer, served)
         return
     if reading.blocking:
+        # The request runs again: it is then to read behind what ``$`` and ``+`` stand for now.
+        for i in range(reading.keys):
+            argv[reading.first + reading.keys + i] = id_text(ids[i] or ZERO)
         client.block(b"stream", argv[reading.first : reading.first + reading.keys], reading.deadline)
     client.reply.null_array()
 
