@@ -1,42 +1,42 @@
-"""The keyspace as the commands that rebuild it: a base of the log with ``aof-use-rdb-preamble no``."""
+"""The keyspace as the commands that rebuild it: a base of the log with ``aof-use-rdb-preamble no``.
+
+They are the commands that Redis would write, so that every server that has the types can read them.
+"""
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Iterator
+from typing import Final, NoReturn, final
 
 from librt.strings import BytesWriter
 from mypy_extensions import i64
 
-from durastore.keyspace.chunked import Chunk
+from durastore.keyspace.consumer_groups import PendingCursor, StreamGroup
 from durastore.keyspace.hashes import Hash
-from durastore.keyspace.list_nodes import Node
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set
+from durastore.keyspace.sorted_sets import Entries, SortedSet
+from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream
 from durastore.keyspace.values import RawString
-from durastore.persistence.rdb import dump_value
-from durastore.persistence.rdb.chunks import table_of
-from durastore.persistence.rdb.lists import is_long
 from durastore.persistence.serializer import Serializer
+from durastore.protocol.numbers import format_double
 from durastore.protocol.parser import encode_request
+
+# A command takes at most so many elements, so that none of them keeps a server for long.
+ELEMENTS: Final = 64
+# A large value is written in parts of so many bytes.
+PART: Final = 64 * 1024
 
 
 @final
 class CommandSerializer(Serializer):
-    """Strings become SET, with PXAT where they expire; small values become RESTORE with an absolute expiry.
-
-    Large lists, hashes and sets become a command for each node or chunk of elements.  Hashes with fields that expire
-    become commands as well: no payload of theirs is understood by both Redis and Valkey.
-    """
+    """Strings become SET, with PXAT where they expire; other types what adds their elements, and then PEXPIREAT."""
 
     def __init__(self) -> None:
         super().__init__()
         self._out = BytesWriter()
-        # What is unfinished: the key, its expiry and value, and the chunks or nodes that are not written yet.
-        self._key = b""
-        self._expire_ms: i64 = -1
-        self._value: object = b""
-        self._chunks: list[Chunk] = []
-        self._nodes: list[Node] = []
+        # What is left of an unfinished value.
+        self._requests: Iterator[list[bytes]] = iter(())
 
     def begin(self, aux: list[tuple[bytes, bytes]]) -> None:
         """Nothing: a log of commands has no head."""
@@ -55,73 +55,29 @@ class CommandSerializer(Serializer):
         self._complete()
         if isinstance(value, RawString):
             value = bytes(value.data)
-        table = table_of(value)
         if isinstance(value, bytes):
             request = [b"SET", key, value]
             if expire_ms != -1:
                 request.append(b"PXAT")
                 request.append(b"%d" % expire_ms)
             self._add(request)
-        elif table is not None:
-            self._key = key
-            self._expire_ms = expire_ms
-            self._value = value
-            self._chunks = table.chunks()
-            self.unfinished = True
-        elif isinstance(value, List) and is_long(value):
-            self._key = key
-            self._expire_ms = expire_ms
-            self._nodes = value.packed_nodes()[::-1]
-            self.unfinished = True
-        elif isinstance(value, Hash) and value.expiring():
-            self._add([b"HSET", key, *value.flat()])
-            self._expire_fields(key, value.expiries())
-            self._expire(key, expire_ms)
         else:
-            ttl = b"%d" % expire_ms if expire_ms != -1 else b"0"
-            self._add([b"RESTORE", key, ttl, dump_value(value), b"ABSTTL"])
+            self._requests = _requests(key, value, int(expire_ms))
+            self.unfinished = True
+            self.more()
 
     def more(self) -> None:
-        """The next chunk, or node, of an unfinished entry."""
-        if self._nodes:
-            items: list[bytes] = []
-            node = self._nodes.pop()
-            node.collect(0, node.count, items)
-            self._add([b"RPUSH", self._key, *items])
-            return
-        if not self._chunks:
-            self._expire(self._key, self._expire_ms)
-            self.unfinished = False
-            return
-        chunk = self._chunks.pop()
-        if not chunk.items:
-            return
-        if isinstance(self._value, Set):
-            self._add([b"SADD", self._key, *chunk.items])
-            return
-        request = [b"HSET", self._key]
-        for field, value in chunk.items.items():
-            assert isinstance(value, bytes)
-            request.append(field)
-            request.append(value)
-        self._add(request)
-        if chunk.expires:
-            self._expire_fields(self._key, chunk.expires)
+        """The next part of an unfinished value."""
+        enough = len(self._out) + PART
+        for request in self._requests:
+            self._add(request)
+            if len(self._out) >= enough:
+                return
+        self.unfinished = False
 
     def _complete(self) -> None:
         while self.unfinished:
             self.more()
-
-    def _expire_fields(self, key: bytes, expiries: dict[bytes, int]) -> None:
-        fields: dict[int, list[bytes]] = {}
-        for field, when in expiries.items():
-            fields.setdefault(when, []).append(field)
-        for when, alike in fields.items():
-            self._add([b"HPEXPIREAT", key, b"%d" % when, b"FIELDS", b"%d" % len(alike), *alike])
-
-    def _expire(self, key: bytes, when: i64) -> None:
-        if when != -1:
-            self._add([b"PEXPIREAT", key, b"%d" % when])
 
     def end(self) -> None:
         """A log of commands has no foot."""
@@ -139,3 +95,100 @@ class CommandSerializer(Serializer):
 
     def _add(self, argv: list[bytes]) -> None:
         self._out.write(encode_request(argv))
+
+
+def _requests(key: bytes, value: object, expire_ms: int) -> Iterator[list[bytes]]:
+    """What rebuilds a value that is no string, and its expiry.  It does not change meanwhile: a captured one does not."""
+    if isinstance(value, List):
+        yield from _elements([b"RPUSH", key], value.items, ELEMENTS)
+    elif isinstance(value, Set):
+        yield from _set(key, value)
+    elif isinstance(value, Hash):
+        yield from _hash(key, value)
+    elif isinstance(value, SortedSet):
+        yield from _sorted_set(key, value)
+    elif isinstance(value, Stream):
+        yield from _stream(key, value)
+    else:
+        _not_a_value(value)
+    if expire_ms != -1:
+        yield [b"PEXPIREAT", key, b"%d" % expire_ms]
+
+
+def _not_a_value(value: object) -> NoReturn:
+    raise TypeError(f"{type(value).__name__} is not a value type")
+
+
+def _elements(command: list[bytes], words: list[bytes], most: int) -> Iterator[list[bytes]]:
+    """The command with all the words, at most so many at a time."""
+    for start in range(0, len(words), most):
+        yield command + words[start : start + most]
+
+
+def _set(key: bytes, value: Set) -> Iterator[list[bytes]]:
+    if value.table is None:
+        yield from _elements([b"SADD", key], value.members(), ELEMENTS)
+        return
+    for chunk in value.table.chunks():
+        yield from _elements([b"SADD", key], list(chunk.items), ELEMENTS)
+
+
+def _hash(key: bytes, value: Hash) -> Iterator[list[bytes]]:
+    if value.table is None:
+        yield from _elements([b"HMSET", key], value.flat(), 2 * ELEMENTS)
+        yield from _field_expiries(key, value.expiries())
+        return
+    for chunk in value.table.chunks():
+        flat: list[bytes] = []
+        for field, content in chunk.items.items():
+            assert isinstance(content, bytes)
+            flat += (field, content)
+        yield from _elements([b"HMSET", key], flat, 2 * ELEMENTS)
+        yield from _field_expiries(key, chunk.expires or {})
+
+
+def _field_expiries(key: bytes, expiries: dict[bytes, int]) -> Iterator[list[bytes]]:
+    fields: dict[int, list[bytes]] = {}
+    for field, when in expiries.items():
+        fields.setdefault(when, []).append(field)
+    for when, alike in fields.items():
+        yield [b"HPEXPIREAT", key, b"%d" % when, b"FIELDS", b"%d" % len(alike), *alike]
+
+
+def _sorted_set(key: bytes, value: SortedSet) -> Iterator[list[bytes]]:
+    words: list[bytes] = []
+    entries = Entries(value, 0, value.count, False)
+    while entries.next():
+        words += (format_double(entries.score), entries.member)
+        if len(words) >= 2 * ELEMENTS:
+            yield [b"ZADD", key, *words]
+            words = []
+    if words:
+        yield [b"ZADD", key, *words]
+
+
+def _stream(key: bytes, value: Stream) -> Iterator[list[bytes]]:
+    cursor = EntryCursor(value, ZERO, LAST, False)
+    empty = True
+    while cursor.next():
+        empty = False
+        yield [b"XADD", key, b"%d-%d" % cursor.id, *cursor.fields()]
+    if empty:
+        # An entry that is trimmed at once makes a stream that has none.
+        yield [b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y"]
+    history = [b"ENTRIESADDED", b"%d" % value.added, b"MAXDELETEDID", b"%d-%d" % value.max_deleted_id]
+    yield [b"XSETID", key, b"%d-%d" % value.last_id, *history]
+    for name, group in value.groups.items():
+        yield from _group(key, name, group)
+
+
+def _group(key: bytes, name: bytes, group: StreamGroup) -> Iterator[list[bytes]]:
+    position = [b"%d-%d" % group.last_id, b"ENTRIESREAD", b"%d" % group.entries_read]
+    yield [b"XGROUP", b"CREATE", key, name, *position]
+    for consumer in group.consumers:
+        yield [b"XGROUP", b"CREATECONSUMER", key, name, consumer]
+    cursor = PendingCursor(group, None, ZERO)
+    while (entry := cursor.next()) is not None:
+        delivery = [b"TIME", b"%d" % entry.delivery_time, b"RETRYCOUNT", b"%d" % entry.delivery_count]
+        claim = [b"XCLAIM", key, name, entry.consumer, b"0", b"%d-%d" % entry.id]
+        yield [*claim, *delivery, b"JUSTID", b"FORCE"]

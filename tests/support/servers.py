@@ -117,7 +117,7 @@ class Server:
         assert self.process is not None
         return self.process.pid
 
-    def start(self, wait: bool = True) -> Server:
+    def start(self, wait: bool = True, seconds: float = START_SECONDS) -> Server:
         """Starts the process; with ``wait`` returns when it answers PING, that is, when the data is loaded."""
         for attempt in range(3):
             self.port = free_port()
@@ -126,7 +126,7 @@ class Server:
             if not wait:
                 return self
             try:
-                self.wait_ready()
+                self.wait_ready(seconds)
             except ServerError:
                 # Another process may have taken the port since it was found free.
                 if attempt < 2 and b"in use" in self.log.read_bytes()[mark:]:
@@ -155,9 +155,9 @@ class Server:
                 env=self.environment,
             )
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Returns when the server answers PING with something other than LOADING. Raises ServerError."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + seconds
         tick = FIRST_TICK
         while not self.answers():
             assert self.process is not None
@@ -170,7 +170,7 @@ class Server:
                 raise ServerError(f"{self.command} ended with {self.process.returncode}:\n{self.log_tail()}")
             if time.monotonic() > deadline:
                 self.kill()
-                raise ServerError(f"{self.command} is not ready after {START_SECONDS} s:\n{self.log_tail()}")
+                raise ServerError(f"{self.command} is not ready after {seconds} s:\n{self.log_tail()}")
 
     def answers(self) -> bool:
         """Whether the server answers, and not that it is loading."""
