@@ -98,9 +98,11 @@ class CommandSerializer(Serializer):
 
 
 def _requests(key: bytes, value: object, expire_ms: int) -> Iterator[list[bytes]]:
-    """What rebuilds a value that is no string, and its expiry.  It does not change meanwhile: a captured one does not."""
+    """What rebuilds a value that is no string, and its expiry.  A captured value does not change meanwhile."""
     if isinstance(value, List):
-        yield from _elements([b"RPUSH", key], value.items, ELEMENTS)
+        size = value.size()
+        for start in range(0, size, ELEMENTS):
+            yield [b"RPUSH", key, *value.slice(start, min(ELEMENTS, size - start))]
     elif isinstance(value, Set):
         yield from _set(key, value)
     elif isinstance(value, Hash):

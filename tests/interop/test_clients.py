@@ -39,6 +39,23 @@ def benchmark(server: Server, *arguments: str) -> str:
 
 
 SCRIPT = b"""\
+rpush list a b c
+lrange list 0 -1
+hset hash field value other 1
+hgetall hash
+sadd set 1 2 3
+smembers set
+zadd zset 1.5 a inf b
+zrange zset 0 -1 withscores
+zscore zset a
+xadd stream 1-1 field value
+xrange stream - +
+xinfo stream stream
+geoadd geo 13.361389 38.115556 Palermo
+geopos geo Palermo
+blpop nothing 0.01
+lpop set
+
 set greeting "hello \\x00 world" ex 100
 get greeting
 incr greeting
@@ -150,8 +167,16 @@ def test_the_biggest_keys(durastore: Server, valkey: Server) -> None:
     for server in (durastore, valkey):
         server.call("MSET", *(word for i in range(500) for word in (f"k{i}", "v" * (i % 7))))
         server.call("SET", "large", "v" * 100_000)
+        for size in (3, 300):
+            numbers = [*range(size)]
+            server.call("RPUSH", f"list:{size}", *numbers)
+            server.call("SADD", f"set:{size}", *numbers)
+            server.call("HSET", f"hash:{size}", *(word for i in numbers for word in (i, i)))
+            server.call("ZADD", f"zset:{size}", *(word for i in numbers for word in (i, i)))
+            server.call("XADD", f"stream:{size}", "1-1", "field", "value")
+        server.call("XADD", "stream:300", "2-1", "field", "value")
     summaries = [cli(server, "--bigkeys").partition("summary")[2] for server in (durastore, valkey)]
-    assert "Sampled 501 keys in the keyspace!" in summaries[0]
+    assert "Sampled 511 keys in the keyspace!" in summaries[0]
     assert "Biggest string found '\"large\"' has 100000 bytes" in summaries[0]
     assert summaries[0] == summaries[1]
     memory = cli(durastore, "--memkeys")
@@ -258,6 +283,14 @@ def test_benchmark_in_every_shape(durastore: Server) -> None:
     rows = list(csv.DictReader(benchmark(durastore, *given, "--csv").splitlines()))
     assert [row["test"] for row in rows] == list(tests)
     assert all(float(row["rps"]) > 100 and float(row["max_latency_ms"]) > 0 for row in rows)
+
+
+def test_the_whole_benchmark(durastore: Server) -> None:
+    lines = benchmark(durastore, "-n", "500", "-q").replace("\r", "\n")
+    done = re.findall(r"^(\S.*): [\d.]+ requests per second", lines, re.M)
+    assert len(done) >= 20
+    assert {"LPUSH", "RPOP", "SADD", "HSET", "SPOP", "ZADD", "ZPOPMIN", "MSET (10 keys)"} <= set(done)
+    assert durastore.call("LLEN", "mylist") != 0
 
 
 def test_benchmark_reports_and_values_of_any_size(durastore: Server) -> None:

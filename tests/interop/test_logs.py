@@ -29,7 +29,10 @@ def redis(tmp_path: Path) -> Iterator[Server]:
 
 
 def change(connection: Connection, n: int) -> None:
-    """Something of every type, and what a log must translate: relative times, random members, floats."""
+    """Something of every type, and what a log must translate: relative times, random members, floats.
+
+    The scores are such that the digest of Redis 7.0, which is of all 17 digits, is that of 7.2.
+    """
     for words in (
         ("SET", f"string:{n}", n),
         ("SET", f"seconds:{n}", "x", "EX", 100_000 + n),
@@ -42,7 +45,7 @@ def change(connection: Connection, n: int) -> None:
         ("SADD", "set", n, f"member {n}", f"other {n}"),
         ("SPOP", "set"),
         ("HSET", "hash", f"field {n}", n, "last", n),
-        ("ZADD", "zset", n / 7, f"member {n}", "-inf", "low"),
+        ("ZADD", "zset", n / 8, f"member {n}", "-inf", "low"),
         ("XADD", "stream", "*", "field", n),
         ("XADD", f"stream:{n}", f"{n + 1}-1", "field", n, "more", "x"),
         ("XGROUP", "CREATE", f"stream:{n}", "group", "0"),

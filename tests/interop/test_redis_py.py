@@ -60,6 +60,50 @@ def test_what_an_application_does_first(client: Any) -> None:
         client.execute_command("SETEX", "a", "x", 1)
 
 
+def test_every_type(client: Any) -> None:
+    assert client.rpush("list", "a", "b", 3) == 3
+    assert client.lrange("list", 0, -1) == [b"a", b"b", b"3"]
+    assert client.lpos("list", "b") == 1
+    assert client.lmove("list", "other", "LEFT", "RIGHT") == b"a"
+    assert client.blpop(["none", "other"], timeout=1) in ((b"other", b"a"), [b"other", b"a"])
+    assert client.blpop("none", timeout=0.05) is None
+    assert client.hset("hash", mapping={"field": "value", "number": 1}) == 2
+    assert client.hgetall("hash") == {b"field": b"value", b"number": b"1"}
+    assert client.hincrbyfloat("hash", "number", 0.5) == 1.5
+    assert dict(client.hscan_iter("hash")) == {b"field": b"value", b"number": b"1.5"}
+    assert client.sadd("set", 1, 2, 3) == 3
+    assert client.smembers("set") == {b"1", b"2", b"3"}
+    assert client.smismember("set", ["1", "9"]) == [1, 0]
+    assert client.zadd("zset", {"a": 1.5, "b": float("inf")}) == 2
+    assert [tuple(pair) for pair in client.zrange("zset", 0, -1, withscores=True)] == [
+        (b"a", 1.5),
+        (b"b", float("inf")),
+    ]
+    assert client.zscore("zset", "a") == 1.5
+    assert client.zincrby("zset", 2, "a") == 3.5
+    assert client.pfadd("hyperloglog", "a", "b", "c") == 1
+    assert client.pfcount("hyperloglog") == 3
+    assert client.setbit("bits", 7, 1) == 0
+    assert client.bitcount("bits") == 1
+    assert client.geoadd("geo", (13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania")) == 2
+    assert client.geodist("geo", "Palermo", "Catania", unit="km") == pytest.approx(166.2742)
+
+
+def test_streams_and_groups(client: Any) -> None:
+    first = client.xadd("stream", {"field": "value"})
+    assert client.xlen("stream") == 1
+    assert client.xrange("stream") == [(first, {b"field": b"value"})]
+    assert client.xgroup_create("stream", "group", id="0") is True
+    read = client.xreadgroup("group", "me", {"stream": ">"}, count=10)
+    entries = read[b"stream"][0] if isinstance(read, dict) else read[0][1]
+    assert entries == [(first, {b"field": b"value"})]
+    assert client.xpending("stream", "group")["pending"] == 1
+    assert client.xack("stream", "group", first) == 1
+    assert client.xinfo_stream("stream")["length"] == 1
+    assert client.xinfo_groups("stream")[0]["name"] == b"group"
+    assert client.xread({"stream": first}, block=20) in ([], {}, None)
+
+
 def test_what_an_operator_asks(client: Any, durastore: Server) -> None:
     info = client.info()
     assert info["redis_version"].startswith("7.2.")

@@ -51,13 +51,13 @@ class Crossing:
         shutil.copy(theirs / "dump.rdb", ours)
         with self._server(valkey_server, theirs, PLAIN) as valkey:
             with self._server(durastore_server, ours, PLAIN, "durastore loads valkey's RDB file") as durastore:
-                self._compare("durastore, loaded from valkey's RDB file", durastore, valkey)
+                self._compare("durastore, loaded from valkey's RDB file", durastore, valkey, times=True)
                 with self._timed("durastore saves"):
                     assert durastore.call("SAVE") == "OK"
             self._check("valkey-check-rdb", ours / "dump.rdb")
             shutil.copy(ours / "dump.rdb", back)
             with self._server(valkey_server, back, PLAIN, "valkey loads durastore's RDB file") as again:
-                self._compare("valkey, loaded from durastore's RDB file", again, valkey)
+                self._compare("valkey, loaded from durastore's RDB file", again, valkey, times=True)
 
     def _logs(self, rdb: Path, preamble: str) -> None:
         base = "an RDB base" if preamble == "yes" else "a base of commands"
@@ -123,9 +123,9 @@ class Crossing:
         finally:
             server.stop()
 
-    def _compare(self, name: str, one: Server, other: Server) -> None:
+    def _compare(self, name: str, one: Server, other: Server, times: bool = False) -> None:
         begun = time.monotonic()
-        compared, differences = compare(one, other)
+        compared, differences = compare(one, other, times)
         self.tell(Step(name, time.monotonic() - begun, compared, differences))
 
     def _check(self, tool: str, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 from durastore.persistence.rdb import load_dump
 from support.rdb import describe_value
@@ -176,10 +177,11 @@ def send(connection: Connection, commands: Iterable[Words], errors: bool = False
     return sent
 
 
-def compare(one: Server, other: Server, limit: int = 10) -> tuple[int, list[str]]:
+def compare(one: Server, other: Server, times: bool, limit: int = 10) -> tuple[int, list[str]]:
     """Compares two servers key by key: which keys, value, expiry, encoding, and streams with all their groups.
 
-    Returns how many keys there are, and up to ``limit`` differences.
+    ``times`` says that consumers of groups are to have been seen at the same time: a log does not keep that.  Returns
+    how many keys there are, and up to ``limit`` differences.
     """
     differences: list[str] = []
     compared = 0
@@ -192,7 +194,7 @@ def compare(one: Server, other: Server, limit: int = 10) -> tuple[int, list[str]
                 differences.append(f"database {db}: {sizes[0]} keys and {sizes[1]}")
             for keys in _scan(theirs):
                 compared += len(keys)
-                found = [_describe(connection, keys) for connection in (ours, theirs)]
+                found = [_describe(connection, keys, times) for connection in (ours, theirs)]
                 if found[0] != found[1]:
                     differences.extend(
                         f"database {db}, {key!r}: {a} and {b}" for key, a, b in zip(keys, *found, strict=True) if a != b
@@ -212,19 +214,22 @@ def _scan(connection: Connection) -> Iterator[list[bytes]]:
             return
 
 
-def _describe(connection: Connection, keys: list[bytes]) -> list[object]:
+def _describe(connection: Connection, keys: list[bytes], times: bool) -> list[Any]:
     connection.send(
         request("DEBUG", "DIGEST-VALUE", *keys)
         + b"".join(request("PEXPIRETIME", key) + request("OBJECT", "ENCODING", key) for key in keys)
     )
     digests = connection.read().split(b"\r\n")[1:-1]
-    described: list[object] = []
+    described: list[Any] = []
     for _, digest in zip(keys, digests, strict=True):
         # Redis and Valkey embed strings of other lengths, and none that was appended to.
         expiry, encoding = connection.read(), connection.read().replace(b"$6\r\nembstr", b"$3\r\nraw")
         described.append((digest, expiry, encoding))
     for i, key in enumerate(keys):
-        # The digest of a stream leaves its groups out.
         if b"stream" in described[i][2]:
-            described[i] = (described[i], describe_value(load_dump(connection.value("DUMP", key))))
+            # The digest of a stream leaves its groups out.
+            _, stream = describe_value(load_dump(connection.value("DUMP", key)))
+            for group in stream["groups"] if not times else ():
+                group["consumers"] = [name for name, _, _ in group["consumers"]]
+            described[i] = (*described[i], stream)
     return described
