@@ -100,9 +100,10 @@ class CommandSerializer(Serializer):
 def _requests(key: bytes, value: object, expire_ms: int) -> Iterator[list[bytes]]:
     """What rebuilds a value that is no string, and its expiry.  A captured value does not change meanwhile."""
     if isinstance(value, List):
-        size = value.size()
-        for start in range(0, size, ELEMENTS):
-            yield [b"RPUSH", key, *value.slice(start, min(ELEMENTS, size - start))]
+        for node in value.packed_nodes():
+            items: list[bytes] = []
+            node.collect(0, node.count, items)
+            yield from _elements([b"RPUSH", key], items, ELEMENTS)
     elif isinstance(value, Set):
         yield from _set(key, value)
     elif isinstance(value, Hash):
