@@ -26,6 +26,18 @@ CASES = [
     (["setbit a 1 1", "setbit a 1 1", "setbit a 1 0"], "setbit:a setbit:a"),
     (["bitfield a get u8 0", "bitfield a set u8 0 1", "bitfield a set u8 0 1"], "setbit:a"),
     (["set a 1", "bitop not b a", "bitop and b nosuch", "bitop and b nosuch"], "set:a set:b del:b"),
+    (["zadd z 1 a 2 b", "zadd z 1 a", "zadd z xx 5 c", "zadd z incr 1 a", "zincrby z 1 b"], "zadd:z zincr:z zincr:z"),
+    (["zadd z 1 a 2 b 3 c", "zrem z x", "zrem z a", "zrem z b c"], "zadd:z zrem:z zrem:z del:z"),
+    (["zadd z 1 a 2 b 3 c", "zpopmin z", "zpopmax z", "zmpop 1 z min"], "zadd:z zpopmin:z zpopmax:z zpopmin:z del:z"),
+    (["zadd z 1 a 2 b", "bzpopmin z 0", "bzmpop 0 1 z max"], "zadd:z zpopmin:z zpopmax:z del:z"),
+    (["zadd z 1 a 2 b 3 c", "zremrangebyrank z 0 0", "zremrangebyscore z 2 2", "zremrangebylex z - +",
+      "zremrangebyrank z 0 1"], "zadd:z zremrangebyrank:z zremrangebyscore:z zremrangebylex:z del:z"),
+    (["zadd z 1 a", "zunionstore d 1 z", "zinterstore d 1 z", "zdiffstore d 1 z", "zrangestore d z 0 1",
+      "zdiffstore d 2 z z", "zrangestore d z 5 6"],
+     "zadd:z zunionstore:d zinterstore:d zdiffstore:d zrangestore:d del:d"),
+    (["geoadd g 1 1 a", "geoadd g 1 1 a", "geosearchstore d g frommember a byradius 1 m",
+      "georadius g 1 1 1 km store d", "georadiusbymember g a 1 m storedist d", "georadius g 5 5 1 m store d"],
+     "zadd:g geosearchstore:d georadiusstore:d georadiusstore:d del:d"),
     (["pfadd a x", "pfadd a x", "pfcount a", "pfmerge b a"], "pfadd:a pfadd:b"),
 ]  # fmt: skip
 

@@ -79,7 +79,7 @@ def large(command: bytes, key: bytes, pairs: bool) -> bytes:
 def test_a_large_value_is_written_in_slices_and_as_it_was() -> None:
     one = engine()
     client = session(one)
-    client.feed(large(b"HSET", b"h", True) + large(b"SADD", b"s", False))
+    client.feed(large(b"HSET", b"h", True) + large(b"SADD", b"s", False) + large(b"ZADD", b"z", True))
     run(client, b"hpexpireat h 9999999999999 fields 2 0 10", b"hset small a 1")
     snapshot = Snapshot(one.instance.keyspace, RdbWriter(True, True, 80), [])
     data = b""
@@ -87,10 +87,11 @@ def test_a_large_value_is_written_in_slices_and_as_it_was() -> None:
     while not snapshot.finished:
         data += snapshot.step(0.0, time.perf_counter)
         run(client, b"hset h %d x new:%d y" % (steps * 1234 % 40_000, steps), b"srem s %d %d" % (steps, 20_000 - steps))
+        run(client, b"zadd z %d %d" % (-steps, steps * 1234 % 40_000), b"zremrangebyrank z 7000 7009")
         run(client, b"hpersist h fields 1 10", b"hset small a 2")
         steps += 1
-    assert steps > 40, "a slice is a chunk of a large value, not the whole"
-    assert snapshot.keys_written == 3
+    assert steps > 80, "a slice is a chunk of a large value, not the whole"
+    assert snapshot.keys_written == 4
     two = engine()
     loading = RdbLoading(RdbReader(Bytes(data), len(data)), two.instance.keyspace, -1, False)
     loading.reader.read_header()
@@ -98,7 +99,7 @@ def test_a_large_value_is_written_in_slices_and_as_it_was() -> None:
         pass
     three = engine()
     client = session(three)
-    client.feed(large(b"HSET", b"h", True) + large(b"SADD", b"s", False))
+    client.feed(large(b"HSET", b"h", True) + large(b"SADD", b"s", False) + large(b"ZADD", b"z", True))
     run(client, b"hpexpireat h 9999999999999 fields 2 0 10", b"hset small a 1")
     assert run(session(two), b"debug digest") == run(client, b"debug digest")
     assert run(session(two), b"hpexpiretime h fields 3 0 10 2") == b"*3\r\n:9999999999999\r\n:9999999999999\r\n:-1\r\n"
@@ -108,7 +109,7 @@ def test_a_large_value_is_written_in_slices_and_as_it_was() -> None:
 def test_a_base_of_commands_rebuilds_large_values_and_fields_that_expire() -> None:
     one = engine()
     client = session(one)
-    client.feed(large(b"HSET", b"h", True) + large(b"SADD", b"s", False))
+    client.feed(large(b"HSET", b"h", True) + large(b"SADD", b"s", False) + large(b"ZADD", b"z", True))
     run(client, b"hpexpireat h 9999999999999 fields 2 0 10", b"hset small a 1 b 2", b"pexpireat s 9999999999998")
     run(client, b"hpexpireat small 9999999999999 fields 1 b", b"pexpireat small 9999999999998")
     snapshot = Snapshot(one.instance.keyspace, CommandSerializer(), [])

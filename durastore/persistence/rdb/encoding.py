@@ -9,24 +9,23 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from librt.strings import BytesWriter, write_f64_le, write_i64_le
+from librt.strings import BytesWriter, write_i64_le
 from mypy_extensions import i64
 
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
-from durastore.keyspace.listpack import ListpackWriter
 from durastore.keyspace.lists import List
 from durastore.keyspace.packed import pack
 from durastore.keyspace.sets import Set
-from durastore.keyspace.sorted_sets import Entries, SortedSet
+from durastore.keyspace.sorted_sets import SortedSet
 from durastore.keyspace.streams import Stream
 from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.chunks import save_table
 from durastore.persistence.rdb.lists import save_list
 from durastore.persistence.rdb.primitives import write_count, write_string
+from durastore.persistence.rdb.sorted_sets import save_sorted_set
 from durastore.persistence.rdb.streams import save_stream
-from durastore.protocol.numbers import format_double
 
 
 def type_of(value: object, limits: Limits, version: i64) -> i64:
@@ -81,7 +80,7 @@ def save_value(out: BytesWriter, kind: i64, value: object, limits: Limits, compr
         else:
             _save_hash(out, kind, value, compress)
     elif isinstance(value, SortedSet):
-        _save_zset(out, kind, value, compress)
+        save_sorted_set(out, value, compress)
     elif isinstance(value, Set):
         if value.table is not None:
             save_table(out, kind, value.table, compress)
@@ -111,20 +110,3 @@ def _save_hash(out: BytesWriter, kind: i64, value: Hash, compress: bool) -> None
         write_string(out, field, compress)
         write_string(out, text, compress)
         write_i64_le(out, expires.get(field, -1))
-
-
-def _save_zset(out: BytesWriter, kind: i64, value: SortedSet, compress: bool) -> None:
-    if kind == f.TYPE_ZSET_LISTPACK:
-        row = ListpackWriter()
-        entries = Entries(value, 0, value.count, False)
-        while entries.next():
-            row.string(entries.member)
-            row.string(format_double(entries.score))
-        write_string(out, row.finish(), compress)
-        return
-    write_count(out, value.count)
-    # From the greatest to the smallest: so Redis's skip list takes each of them in at its head.
-    entries = Entries(value, 0, value.count, True)
-    while entries.next():
-        write_string(out, entries.member, compress)
-        write_f64_le(out, entries.score)

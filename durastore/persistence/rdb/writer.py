@@ -9,6 +9,7 @@ from mypy_extensions import i64, u8
 
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
+from durastore.keyspace.sorted_sets import SortedSet
 from durastore.keyspace.streams import Stream
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import format as f
@@ -17,6 +18,7 @@ from durastore.persistence.rdb.encoding import save_value, type_of
 from durastore.persistence.rdb.lists import ListParts, is_long
 from durastore.persistence.rdb.parts import Parts
 from durastore.persistence.rdb.primitives import signed64, write_count, write_string, write_unsigned
+from durastore.persistence.rdb.sorted_sets import SORTED_SET_PARTS_FROM, SortedSetParts
 from durastore.persistence.rdb.streams import STREAM_PARTS_FROM, StreamParts
 from durastore.persistence.serializer import Serializer
 
@@ -104,6 +106,9 @@ class RdbWriter(Serializer):
             self.unfinished = True
         elif isinstance(value, List) and is_long(value):
             self._parts = ListParts(out, value, self._limits, self._compress)
+            self.unfinished = True
+        elif isinstance(value, SortedSet) and value.count > SORTED_SET_PARTS_FROM and not value.is_packed():
+            self._parts = SortedSetParts(out, value, self._compress)
             self.unfinished = True
         elif isinstance(value, Stream) and value.chunks() > STREAM_PARTS_FROM:
             self._parts = StreamParts(out, value, self._compress)
