@@ -49,8 +49,8 @@ class Range:
             self.start = integer_argument(low)
             self.stop = integer_argument(high)
         elif kind == _BY_SCORE:
-            self.low_exclusive = low.startswith(b"(")
-            self.high_exclusive = high.startswith(b"(")
+            self.low_exclusive = len(low) > 0 and low[0] == 40
+            self.high_exclusive = len(high) > 0 and high[0] == 40
             self.low = _score(low, self.low_exclusive)
             self.high = _score(high, self.high_exclusive)
         else:

@@ -158,7 +158,7 @@ def _generate(high: i64, low: i64, delta: i64, distance: i64, shift: i64, expone
         place -= 1
         if digit or len(out):
             out.append(u8(digit + 48))
-        if rest < width:
+        if int(rest) < width:
             _round(out, width, int(rest), int(one), gap)
             return out.getvalue(), exponent + place
 

@@ -98,27 +98,35 @@ def parse_double(text: bytes) -> float:
 
     Raises NotANumber for anything else, for NaN, and for what overflows, or is too small not to be zero.
     """
+    found = _short_double(text)
+    return _parse_other_double(text) if math.isnan(found) else found
+
+
+def _short_double(text: bytes) -> float:
+    """A number of up to 15 digits without an exponent; NaN for everything else."""
     size: i64 = len(text)
-    if 0 < size <= 17:
-        # Numbers of up to 15 digits: both whole numbers of the quotient are exact, so it is rounded once.
-        pos: i64 = 1 if text[0] == 45 or text[0] == 43 else 0
-        value: i64 = 0
-        digits: i64 = 0
-        point: i64 = -1
-        while pos < size:
-            c: i64 = text[pos]
-            if 48 <= c <= 57:
-                value = value * 10 + c - 48
-                digits += 1
-            elif c == 46 and point == -1:
-                point = digits
-            else:
-                break
-            pos += 1
-        if pos == size and 0 < digits <= 15:
-            found = float(value) if point == -1 else float(value) / _TENS[digits - point]
-            return -found if text[0] == 45 else found
-    return _parse_other_double(text)
+    if size == 0 or size > 17:
+        return math.nan
+    first: i64 = text[0]
+    pos: i64 = 1 if first == 45 or first == 43 else 0
+    value: i64 = 0
+    digits: i64 = 0
+    point: i64 = -1
+    while pos < size:
+        c: i64 = text[pos]
+        if 48 <= c <= 57:
+            value = value * 10 + c - 48
+            digits += 1
+        elif c == 46 and point == -1:
+            point = digits
+        else:
+            return math.nan
+        pos += 1
+    if digits == 0 or digits > 15:
+        return math.nan
+    # Both whole numbers of the quotient are exact, so it is rounded once.
+    found = float(value) if point == -1 else float(value) / _TENS[digits - point]
+    return -found if first == 45 else found
 
 
 def _parse_other_double(text: bytes) -> float:
@@ -152,6 +160,9 @@ def _strtod(text: bytes) -> float:
 
 def parse_score_bound(text: bytes) -> float:
     """A double where Redis leaves all to strtod: nothing is 0, spaces may lead, and a NUL ends it."""
+    found = _short_double(text)
+    if not math.isnan(found):
+        return found
     text = text.partition(b"\0")[0].lstrip(b" \t\n\v\f\r")
     if not text:
         return 0.0
