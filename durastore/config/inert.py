@@ -87,10 +87,6 @@ MACHINERY: Final[tuple[Directive[Any], ...]] = (
         immutable=True, effect=False,
     ),
     YesNo("io-threads-do-reads", False, "Whether I/O threads also read.", immutable=True, effect=False),
-    YesNo("latency-tracking", True, "Keeps latency distributions of each command.", effect=False),
-    Percentiles(
-        "latency-tracking-info-percentiles", (50.0, 99.0, 99.9), "Which of them INFO latencystats shows.", effect=False
-    ),
     Integer(
         "busy-reply-threshold", 5000, "After so long a script lets others hear that the server is busy.",
         high=INT64_MAX, alias="lua-time-limit", unit="milliseconds", effect=False,
@@ -107,10 +103,6 @@ MACHINERY: Final[tuple[Directive[Any], ...]] = (
     Integer("lfu-decay-time", 1, "How slowly they fall.", unit="minutes", effect=False),
     Integer(
         "maxmemory-eviction-tenacity", 10, "How much eviction may delay commands.", high=100, effect=False
-    ),
-    Integer(
-        "tracking-table-max-keys", 1_000_000, "How many keys client-side caching remembers.", high=INT64_MAX,
-        unit="keys", effect=False,
     ),
     Text("bind-source-addr", "", "The address that connections to other servers come from.", effect=False),
     Integer("socket-mark-id", 0, "A mark for the firewall on listening sockets.", high=UINT_MAX, immutable=True,
