@@ -15,6 +15,8 @@ _TIME: Final = ID_SIZE
 _COUNT: Final = ID_SIZE + 8
 _NUMBER: Final = ID_SIZE + 16
 _NOBODY: Final = -1
+# A consumer that has less than this part of a group's pending entries loses them one by one.
+_FEW: Final = 16
 
 
 def _row(entry_id: StreamID, time: i64, count: i64, consumer: i64) -> bytes:
@@ -96,11 +98,31 @@ class StreamGroup:
 
     def delete_consumer(self, consumer: StreamConsumer) -> None:
         """Removes a consumer and its pending entries."""
-        cursor = RowCursor(consumer.pending, (0, 0))
-        while cursor.next():
-            self.pending.remove(id_at(cursor.chunk, cursor.pos))
+        if consumer.pending.count > self.pending.count // _FEW:
+            self.pending = self._pending_without(consumer.number)
+        else:
+            cursor = RowCursor(consumer.pending, (0, 0))
+            while cursor.next():
+                self.pending.remove(id_at(cursor.chunk, cursor.pos))
         del self.consumers[consumer.name]
         del self._names[consumer.number]
+
+    def _pending_without(self, number: i64) -> Rows:
+        """The rows of all other consumers, in one pass."""
+        kept = Rows(self.owner, PENDING_SIZE)
+        directory = self.pending.directory
+        chunk = directory.first()
+        while chunk is not None:
+            rest = BytesWriter()
+            pos: i64 = 0
+            while pos < len(chunk):
+                if read_i64_le(chunk, pos + _NUMBER) != number:
+                    rest.write(chunk[pos : pos + PENDING_SIZE])
+                pos += PENDING_SIZE
+            if len(rest):
+                kept.extend(rest.getvalue())
+            chunk = directory.after(chunk)
+        return kept
 
     def owner_name(self, number: int) -> bytes:
         """The name of the consumer of a number."""
