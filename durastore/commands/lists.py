@@ -15,8 +15,9 @@ from durastore.keyspace.list_nodes import NO_LIMIT
 from durastore.keyspace.lists import List
 from durastore.protocol.numbers import INT64_MIN, NotANumber, parse_int
 
-# So many elements of a long reply are held at a time.
+# So many elements of a long reply are held at a time; of a very long one a part of it, as each batch is looked up anew.
 _BATCH: Final = 512
+_BATCHES: Final = 64
 
 
 def find_list(client: Client, key: bytes) -> List | None:
@@ -77,8 +78,9 @@ def write_range(client: Client, value: List, start: i64, count: i64, reverse: bo
     """Replies with elements."""
     reply = client.reply
     reply.array(count)
+    batch: i64 = max(count // _BATCHES, _BATCH)
     while count > 0:
-        part: i64 = count if count < _BATCH else _BATCH
+        part: i64 = count if count < batch else batch
         if reverse:
             items = value.slice(start + count - part, part)
             items.reverse()

@@ -200,7 +200,7 @@ class List(Value):
         found: list[bytes] = []
         nodes = self.nodes
         if nodes is not None:
-            nodes.collect(start, count, found)
+            nodes.collect(start, count, self.count, found)
             return found
         short = self.short
         pos = self._locate(start)

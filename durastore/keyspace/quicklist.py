@@ -316,8 +316,8 @@ class Quicklist:
                 return at, held - left
             left -= held
 
-    def collect(self, start: i64, count: i64, found: list[bytes]) -> None:
-        """Appends ``count`` elements from ``start`` on; there must be so many."""
+    def collect(self, start: i64, count: i64, total: i64, found: list[bytes]) -> None:
+        """Appends ``count`` elements from ``start`` on, of ``total`` that there are."""
         head = self.head
         hot: i64 = len(head)
         taken: i64
@@ -329,21 +329,20 @@ class Quicklist:
             count -= taken
             start = hot
         start -= hot
-        nodes = self.nodes
-        size: i64 = len(nodes)
-        at: i64 = 0
-        while count > 0 and at < size:
-            node = nodes[at]
-            if start >= node.count:
-                start -= node.count
-            else:
-                taken = node.count - start if node.count - start < count else count
-                node.collect(start, taken, found)
+        packed: i64 = total - hot - len(self.tail)
+        if count > 0 and start < packed:
+            at, place = self._locate(start, packed)
+            nodes = self.nodes
+            while count > 0 and at < len(nodes):
+                node = nodes[at]
+                taken = node.count - place if node.count - place < count else count
+                node.collect(place, taken, found)
                 count -= taken
-                start = 0
-            at += 1
+                place = 0
+                at += 1
+            start = packed
         if count > 0:
-            found.extend(self.tail[start : start + count])
+            found.extend(self.tail[start - packed : start - packed + count])
 
     def find(self, item: bytes, skip: i64, most: i64, depth: i64, found: list[int]) -> None:
         """Appends the indexes of elements that equal ``item``, from the head on.

@@ -197,6 +197,22 @@ def test_find(items: list[bytes], fill: int, item: bytes, rank: int, most: int, 
     assert value.find(item, rank, most or NO_LIMIT, depth or NO_LIMIT) == wanted
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 1200), st.integers(0, 60), st.integers(0, 60), st.integers(0, 1400), st.integers(0, 1400))
+def test_slices(size: int, more_head: int, more_tail: int, start: int, count: int) -> None:
+    value = List([b"%d" % i for i in range(size)], -1)
+    plain = value.items()
+    for i in range(more_head):
+        value.push_head(b"h%d" % i, -1)
+        plain.insert(0, b"h%d" % i)
+    for i in range(more_tail):
+        value.push_tail(b"t%d" % i, -1)
+        plain.append(b"t%d" % i)
+    start = min(start, len(plain))
+    count = min(count, len(plain) - start)
+    assert value.slice(start, count) == plain[start : start + count]
+
+
 def test_a_copy_shares_nothing_that_changes() -> None:
     value = List([b"%d" % i for i in range(5000)])
     before = value.items()
