@@ -176,6 +176,8 @@ class Blocking:
         while left > 0:
             for waiting in list(islice(queue.waiting, passed, passed + min(left, _BATCH))):
                 left -= 1
+                if waiting.over:
+                    continue
                 value = db.lookup(queue.key, self.keyspace.now)
                 if value is None and queue.without_key == 0:
                     return

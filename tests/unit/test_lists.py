@@ -19,7 +19,7 @@ from durastore.persistence.loading import RdbLoading
 from durastore.persistence.rdb import RdbReader, RdbWriter, dump_value, load_dump
 from durastore.persistence.snapshot import Snapshot
 from durastore.protocol.parser import encode_request
-from support.engines import engine, run, session
+from support.engines import Listener, engine, run, session
 
 # Few different elements, so that searches find something; of all forms in a listpack.
 ELEMENTS = st.sampled_from(
@@ -471,3 +471,30 @@ def test_nodes_end_where_those_of_redis_end() -> None:
     for fill, (count, size) in wanted.items():
         nodes = List(numbers, fill).packed_nodes()
         assert (len(nodes), sum(int(node.size) + listpack.EMPTY for node in nodes)) == (count, size)
+
+
+# Requests, and what redis-server 7.2 tells of all of them.
+EVENTS = [
+    (["rpush l a b", "lpush l c", "rpushx l d", "lpushx no d"], "rpush:l lpush:l rpush:l"),
+    (["rpush l a b c d", "lpop l", "rpop l", "lpop l 0", "lpop l 5", "rpop l"], "rpush:l lpop:l rpop:l lpop:l del:l"),
+    (["rpush l a", "linsert l before a x", "linsert l after no x", "lset l 0 y"], "rpush:l linsert:l lset:l"),
+    (["rpush l a b a", "lrem l 0 a", "lrem l 0 a", "lrem l 0 b"], "rpush:l lrem:l lrem:l del:l"),
+    (["rpush l a b c", "ltrim l 0 -1", "ltrim l 5 9"], "rpush:l ltrim:l ltrim:l del:l"),
+    (
+        ["rpush l a b", "lmove l m left right", "rpoplpush l m", "lmove m m left right", "lmove no m left left"],
+        "rpush:l rpush:m lpop:l lpush:m rpop:l del:l rpush:m lpop:m",
+    ),
+    (["rpush l a b c d", "lmpop 1 l left", "blmpop 0 1 l right count 3"], "rpush:l lpop:l rpop:l del:l"),
+    (
+        ["rpush l a b c", "blpop l 0", "brpop l 0", "blmove l m left left 0", "brpoplpush m n 0"],
+        "rpush:l lpop:l rpop:l lpush:m lpop:l del:l lpush:n rpop:m del:m",
+    ),
+]
+
+
+@pytest.mark.parametrize(("requests", "expected"), EVENTS)
+def test_events(requests: list[str], expected: str) -> None:
+    one = engine()
+    listener = Listener(one)
+    run(session(one), *(each.encode() for each in requests))
+    assert listener.told() == expected
