@@ -43,6 +43,7 @@ class Command:
             self.flags |= MOVABLE_KEYS
         # Where keys surely stand, for those who want to look at them beforehand; 0: nowhere.
         self.first_key, self.last_key, self.key_step = [i64(number) for number in legacy_range(self.key_specs)]
+        self.first_element, self.element_step = _elements(self.arguments)
         self.categories = _categories(
             spec.flags,
             category.split() if spec.categories is None else [f"@{word}" for word in spec.categories.split()],
@@ -65,6 +66,16 @@ class Command:
         """Counts anew."""
         self.calls = self.rejected = self.failed = 0
         self.durations = Durations()
+
+
+def _elements(arguments: list[Argument]) -> tuple[i64, i64]:
+    """Where the elements of a container stand behind its key, and in what steps; zeros where they do not."""
+    if len(arguments) > 1 and arguments[0].kind == "key":
+        second = arguments[1]
+        words = second.members or [second]
+        if words[0].name in ("field", "member") and second.kind != "oneof":
+            return 2, len(words) if second.multiple else 0
+    return 0, 0
 
 
 # The ACL categories in the order in which they are told, and the flags from which they follow.

@@ -7,8 +7,10 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from durastore.commands.tablerow import Command
+from durastore.keyspace.chunked import Chunked
 from durastore.keyspace.database import Database
 from durastore.keyspace.prefetch import prefetch
+from durastore.keyspace.values import Value
 
 # How many requests are parsed ahead at most, and about how many words they may have.
 BATCH: Final = 32
@@ -42,11 +44,18 @@ class Batch:
         # Whether its requests are being run.
         self.running = False
 
-    def prefetch_keys(self, db: Database) -> None:
-        """Has the keys of the requests fetched; a request that selects another database first just gains nothing."""
+    def prefetch(self, db: Database) -> None:
+        """Has the keys of the requests fetched, and what they look for in large containers.
+
+        A request that selects another database first just gains nothing.
+        """
+        if self.words > 3:
+            if db.table.count >= LARGE:
+                self._prefetch_keys(db)
+            self._prefetch_elements(db)
+
+    def _prefetch_keys(self, db: Database) -> None:
         table = db.table
-        if table.count < LARGE or self.words <= 3:
-            return
         tables: list[dict[bytes, object]] = []
         keys: list[bytes] = []
         i: i64 = 0
@@ -69,3 +78,39 @@ class Batch:
                 position += command.key_step
         if len(keys) > 1:
             prefetch(tables, keys)
+
+    def _prefetch_elements(self, db: Database) -> None:
+        tables: list[dict[bytes, object]] = []
+        elements: list[bytes] = []
+        container: Chunked | None = None
+        known = b""
+        i: i64 = 0
+        while i < self.count and len(elements) < KEYS:
+            request = self.requests[i]
+            i += 1
+            command = request.command
+            if command is None or command.first_element == 0:
+                continue
+            argv = request.argv
+            size: i64 = len(argv)
+            position: i64 = command.first_element
+            if position >= size:
+                continue
+            key = argv[1]
+            if key != known:
+                known = key
+                value = db.table.find(key).items.get(key)
+                container = value.elements() if isinstance(value, Value) else None
+                if container is not None and container.count < LARGE:
+                    container = None
+            if container is None:
+                continue
+            while position < size and len(elements) < KEYS:
+                element = argv[position]
+                tables.append(container.find(element).items)
+                elements.append(element)
+                if command.element_step == 0:
+                    break
+                position += command.element_step
+        if len(elements) > 1:
+            prefetch(tables, elements)

@@ -121,7 +121,7 @@ class Session(Blockable):
             batch = Batch()
         while not client.closing:
             outcome = self._parse_ahead(batch)
-            batch.prefetch_keys(client.db)
+            batch.prefetch(client.db)
             whole = self._run(batch)
             if self.held or self.output_full:
                 break

@@ -49,6 +49,9 @@ class Hash(Value):
             twin.table = self.table.copy()
         return twin
 
+    def elements(self) -> Chunked | None:
+        return self.table
+
     def size(self) -> int:
         """The number of fields, those among them whose time is over."""
         table = self.table

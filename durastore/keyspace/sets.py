@@ -46,6 +46,9 @@ class Set(Value):
             twin.table = self.table.copy()
         return twin
 
+    def elements(self) -> Chunked | None:
+        return self.table
+
     def size(self) -> int:
         table = self.table
         if table is not None:

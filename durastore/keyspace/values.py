@@ -13,6 +13,8 @@ from typing import final
 
 from mypy_extensions import mypyc_attr
 
+from durastore.keyspace.chunked import Chunked
+
 
 @mypyc_attr(allow_interpreted_subclasses=False, acyclic=True)
 class Value:
@@ -32,6 +34,10 @@ class Value:
     def size(self) -> int:
         """The number of elements (of bytes, for a string)."""
         raise NotImplementedError
+
+    def elements(self) -> Chunked | None:
+        """The elements of a large hash or set; None for everything else."""
+        return None
 
 
 @final

@@ -8,21 +8,12 @@ from librt.strings import BytesWriter, write_i64_le
 from mypy_extensions import i64
 
 from durastore.keyspace.chunked import Chunk, Chunked
-from durastore.keyspace.hashes import Hash
-from durastore.keyspace.sets import Set
 from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.parts import Parts
 from durastore.persistence.rdb.primitives import write_count, write_string, write_unsigned
 
 # Tables with more elements than this are written in parts.
 PARTS_FROM: Final = 4096
-
-
-def table_of(value: object) -> Chunked | None:
-    """The elements of a large hash or set; None for every other value."""
-    if isinstance(value, (Hash, Set)):
-        return value.table
-    return None
 
 
 @final

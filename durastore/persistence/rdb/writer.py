@@ -11,9 +11,10 @@ from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
 from durastore.keyspace.sorted_sets import SortedSet
 from durastore.keyspace.streams import Stream
+from durastore.keyspace.values import Value
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import format as f
-from durastore.persistence.rdb.chunks import PARTS_FROM, TableParts, table_of
+from durastore.persistence.rdb.chunks import PARTS_FROM, TableParts
 from durastore.persistence.rdb.encoding import save_value, type_of
 from durastore.persistence.rdb.lists import ListParts, is_long
 from durastore.persistence.rdb.parts import Parts
@@ -100,7 +101,7 @@ class RdbWriter(Serializer):
         kind = type_of(value, self._limits, self._version)
         out.append(u8(kind))
         write_string(out, key, self._compress)
-        table = table_of(value)
+        table = value.elements() if isinstance(value, Value) else None
         if table is not None and table.count > PARTS_FROM:
             self._parts = TableParts(out, kind, table, self._compress)
             self.unfinished = True
