@@ -105,7 +105,7 @@ def finish_removal(client: Client, key: bytes, held: Hash) -> None:
     if held.size() == 0:
         client.db.delete(key)
         client.notify(events.GENERIC, b"del", key)
-    elif held.may_expire():
+    elif client.db.hash_expiries.count:
         client.db.note_expiries(key, held)
 
 
@@ -120,7 +120,7 @@ def _set_fields(client: Client, argv: list[bytes]) -> i64:
     db = client.db
     key = argv[1]
     created: i64 = 0
-    value = db.lookup(key, instance.now)
+    value = db.lookup_owned(key, instance.now)
     if value is None:
         fields: dict[bytes, bytes] = {}
         i: i64 = 2
@@ -144,7 +144,8 @@ def _set_fields(client: Client, argv: list[bytes]) -> i64:
             if left is None:
                 return _set_fields(client, argv)
             held = left
-        held = own_hash(client, key, held)
+        if db.watched:
+            db.changed(key)
         if held.table is None and size - 2 > 2 * limits.hash_entries:
             # Redis takes the pairs for different fields.
             held.spread()

@@ -66,7 +66,7 @@ def sadd(client: Client, argv: list[bytes]) -> None:
     key = argv[1]
     limits = client.instance.keyspace.limits
     size: i64 = len(argv)
-    value = db.lookup(key, client.instance.now)
+    value = db.lookup_owned(key, client.instance.now)
     added: i64 = 0
     i: i64 = 2
     if value is None:
@@ -77,8 +77,7 @@ def sadd(client: Client, argv: list[bytes]) -> None:
             i += 1
         db.set(key, made)
     else:
-        owned = db.own(key, set_of(value))
-        assert isinstance(owned, Set)
+        owned = set_of(value)
         if owned.table is None and size - 2 > (limits.set_intset if owned.integers else limits.set_entries):
             owned.spread()
         while i < size:

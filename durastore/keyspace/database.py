@@ -257,6 +257,19 @@ class Database:
             self.changed(key)
         return value
 
+    def lookup_owned(self, key: bytes, now: i64) -> object | None:
+        """As ``lookup`` and then ``own``."""
+        table = self.table
+        segment = table.find(key)
+        value = segment.items.get(key)
+        if value is None or (segment.expires and self._expire_if_due(segment, key, now)):
+            return None
+        table.before_write(segment)
+        if isinstance(value, Value) and value.shared:
+            value = value.copy()
+            segment.items[key] = value
+        return value
+
     def own(self, key: bytes, value: Value) -> Value:
         """As ``writable``, but watchers of the key are not told: the caller does so where it is a change to them."""
         table = self.table

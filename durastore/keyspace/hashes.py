@@ -60,7 +60,7 @@ class Hash(Value):
         return length(self.packed) // (3 if self.timed else 2)
 
     def _find(self, field: bytes) -> i64:
-        return find(self.packed, element(field), 3 if self.timed else 2)
+        return find(self.packed, field, 3 if self.timed else 2)
 
     def get(self, field: bytes) -> bytes | None:
         """The value of a field, or None."""
@@ -99,8 +99,7 @@ class Hash(Value):
 
     def _set_packed(self, field: bytes, value: bytes, limits: Limits, keep_expiry: bool) -> bool:
         packed = self.packed
-        name = element(field)
-        pos: i64 = find(packed, name, 3 if self.timed else 2)
+        pos: i64 = self._find(field)
         if pos != -1:
             start: i64 = next_element(packed, pos)
             end: i64 = next_element(packed, start)
@@ -108,12 +107,12 @@ class Hash(Value):
                 self.packed = splice(packed, start, end, element(value), 0)
             else:
                 self._cut(pos)
-                self.packed = append(self.packed, name + element(value) + _NO_EXPIRY, 3)
+                self.packed = append(self.packed, element(field) + element(value) + _NO_EXPIRY, 3)
             return False
         if self.timed:
-            self.packed = append(packed, name + element(value) + _NO_EXPIRY, 3)
+            self.packed = append(packed, element(field) + element(value) + _NO_EXPIRY, 3)
         else:
-            self.packed = append(packed, name + element(value), 2)
+            self.packed = append(packed, element(field) + element(value), 2)
         if self.size() > limits.hash_entries:
             self.spread()
         return True

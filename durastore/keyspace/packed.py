@@ -70,12 +70,28 @@ def length(blob: bytes) -> i64:
     return count
 
 
-def find(blob: bytes, wanted: bytes, step: i64) -> i64:
-    """The position of an element, given as ``element`` makes it, among each ``step``-th one; -1 where there is none."""
+def find(blob: bytes, text: bytes, step: i64) -> i64:
+    """The position of an element with this text, among each ``step``-th one; -1 where there is none."""
+    size: i64 = len(text)
+    if size > _SHORT or size == 0 or (size <= _INTEGER_LENGTH and integer_of(text, _INTEGER_LENGTH) != NOT_INTEGER):
+        return _find_element(blob, element(text), step)
+    last: i64 = len(blob) - 1
+    first: i64 = 0x80 | size
+    # The last byte says more than any other about texts of one length.
+    mark: i64 = text[size - 1]
+    pos: i64 = HEADER
+    while pos < last:
+        if blob[pos] == first and blob[pos + size] == mark and blob[pos + 1 : pos + 1 + size] == text:
+            return pos
+        pos = skip(blob, pos, step)
+    return -1
+
+
+def _find_element(blob: bytes, wanted: bytes, step: i64) -> i64:
+    """As ``find``, for any text in the form that it has as an element."""
     last: i64 = len(blob) - 1
     size: i64 = len(wanted)
     first: i64 = wanted[0]
-    # What lies before the back length says more than any other byte about texts of one length.
     tail: i64 = size - 2
     mark: i64 = wanted[tail]
     pos: i64 = HEADER

@@ -63,7 +63,7 @@ class Set(Value):
         if self.integers:
             value = intset.number_of(member)
             return intset.is_number(member, value) and intset.find(self.packed, value) >= 0
-        return find(self.packed, element(member), 1) != -1
+        return find(self.packed, member, 1) != -1
 
     def add(self, member: bytes, limits: Limits) -> bool:
         """Adds a member; says whether it is new."""
@@ -73,11 +73,10 @@ class Set(Value):
         if self.integers:
             return self._add_to_intset(member, limits)
         packed = self.packed
-        new = element(member)
-        if find(packed, new, 1) != -1:
+        if find(packed, member, 1) != -1:
             return False
-        if length(packed) < limits.set_entries and len(member) <= limits.set_value and fits(packed, len(new)):
-            self.packed = append(packed, new, 1)
+        if length(packed) < limits.set_entries and len(member) <= limits.set_value and fits(packed, len(member)):
+            self.packed = append(packed, element(member), 1)
             return True
         return self.spread().add(member)
 
@@ -117,7 +116,7 @@ class Set(Value):
                 return False
             self.packed = intset.remove(packed, index)
             return True
-        pos: i64 = find(packed, element(member), 1)
+        pos: i64 = find(packed, member, 1)
         if pos == -1:
             return False
         self.packed = splice(packed, pos, next_element(packed, pos), b"", -1)

@@ -212,7 +212,8 @@ def test_expiries_follow_a_hash_wherever_it_goes() -> None:
     run(client, b"set m x", b"del d", b"hset e a 1", b"hpexpire e 5 fields 1 a", b"expire e 0")
     check_notes(first)
     assert first.hash_expiries.count == 0
-    run(client, b"select 1", b"hpersist c fields 1 a", b"hdel r a")
+    run(client, b"select 1", b"hset r long " + b"x" * 100)
+    run(client, b"hpersist c fields 1 a", b"hdel r a")
     check_notes(second)
     assert second.hash_expiries.count == 0
     run(client, b"hpexpire c 5 fields 1 a", b"flushdb")
