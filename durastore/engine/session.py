@@ -106,10 +106,6 @@ class Session(Blockable):
         self.engine.instance.channels.leave(self.client)
         self.engine.instance.tracking.disable(self.client.id)
 
-    def wants_resume(self) -> bool:
-        """Whether requests wait that could run as soon as there is room for output."""
-        return self.output_full
-
     def take_output(self) -> bytes:
         """The replies since the last call."""
         return self.client.reply.take()
