@@ -76,6 +76,10 @@ class Host:
         """The text of INFO for the sections asked for."""
         raise NotImplementedError
 
+    def memory_stats(self) -> list[tuple[bytes, object]]:
+        """The figures of MEMORY STATS without those of the databases; ints and floats."""
+        raise NotImplementedError
+
     def time(self) -> tuple[int, int]:
         """Unix time: seconds and microseconds."""
         raise NotImplementedError
@@ -94,6 +98,10 @@ class Host:
 
     def clients(self) -> list[Client]:
         """All connections, in the order of their ids."""
+        raise NotImplementedError
+
+    def measure(self, client: Client) -> None:
+        """Sees what is buffered for a connection."""
         raise NotImplementedError
 
     def close(self, client: Client) -> None:
@@ -234,8 +242,10 @@ class Client(Subscriber):
         self.last_command = ""
         self.bytes_in: i64 = 0
         self.bytes_out: i64 = 0
+        # What is buffered for it, as ``Host.measure`` found it last: bytes, and pieces of output.
         self.query_buffered: i64 = 0
         self.output_buffered: i64 = 0
+        self.output_pieces: i64 = 0
         self.no_evict = False
         self.no_touch = False
         # CLIENT REPLY: off, and whether (1) the next command is to be silent.

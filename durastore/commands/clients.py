@@ -9,6 +9,7 @@ from durastore.commands.client import Client
 from durastore.commands.connection import integer_or, valid_name
 from durastore.commands.errors import SYNTAX, CommandError
 from durastore.commands.spec import ADMIN, LOADING, NOSCRIPT, STALE, UNPAUSED, command
+from durastore.protocol.numbers import INT64_MAX
 
 _COMMON: Final = NOSCRIPT | LOADING | STALE
 _BAD_NAME: Final = b"ERR Client names cannot contain spaces, newlines or special characters."
@@ -107,11 +108,17 @@ def _flags(client: Client) -> str:
     return shown or "N"
 
 
+# The bytes of a connection's own objects, about.
+_FIXED: Final = 4096
+
+
 def describe(client: Client, now: int) -> bytes:
     """The line of CLIENT LIST for one connection."""
+    client.instance.host.measure(client)
     idle = max(now - client.last_interaction, 0) // 1000
     multi = len(client.queue) if client.in_multi else -1
     tracked = client.instance.tracking.clients.get(client.id)
+    queued = sum(len(word) for argv in client.queue for word in argv)
     fields = (
         ("id", client.id),
         ("addr", client.address),
@@ -126,17 +133,16 @@ def describe(client: Client, now: int) -> bytes:
         ("psub", client.count(PATTERN)),
         ("ssub", client.count(SHARD)),
         ("multi", multi),
-        ("watch", len(client.watching)),
         ("qbuf", client.query_buffered),
         ("qbuf-free", 0),
         ("argv-mem", 0),
-        ("multi-mem", sum(len(word) for argv in client.queue for word in argv)),
+        ("multi-mem", queued),
         ("rbs", 16384),
         ("rbp", 0),
-        ("obl", 0),
-        ("oll", 0),
+        ("obl", len(client.reply.out)),
+        ("oll", client.output_pieces),
         ("omem", client.output_buffered),
-        ("tot-mem", client.output_buffered + client.query_buffered),
+        ("tot-mem", _FIXED + client.output_buffered + client.query_buffered + len(client.reply.out) + queued),
         ("events", "r"),
         ("cmd", client.last_command or "NULL"),
         ("user", client.user.decode("latin-1")),
@@ -373,6 +379,8 @@ def client_pause(client: Client, argv: list[bytes]) -> None:
     milliseconds = integer_or(argv[2], b"ERR timeout is not an integer or out of range")
     if milliseconds < 0:
         raise CommandError(b"ERR timeout is negative")
+    if milliseconds > INT64_MAX - client.instance.now:
+        raise CommandError(b"ERR timeout is out of range")
     client.instance.host.pause(int(client.instance.now) + milliseconds, writes_only)
     client.reply.ok()
 
@@ -423,6 +431,10 @@ def client_help(client: Client, argv: list[bytes]) -> None:
     client.reply.help(
         b"CLIENT",
         [
+            b"CACHING (YES|NO)",
+            b"    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+            b"GETREDIR",
+            b"    Return the client ID we are redirecting to when tracking is enabled.",
             b"GETNAME",
             b"    Return the name of the current connection.",
             b"ID",
@@ -443,33 +455,32 @@ def client_help(client: Client, argv: list[bytes]) -> None:
             b"      Kill connections authenticated by <username>.",
             b"    * SKIPME (YES|NO)",
             b"      Skip killing current connection (default: yes).",
-            b"    * ID <client-id>",
-            b"      Kill connections by client id.",
-            b"    * MAXAGE <maxage>",
-            b"      Kill connections older than the specified age.",
             b"LIST [options ...]",
             b"    Return information about client connections. Options:",
             b"    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
             b"      Return clients of specified type.",
-            b"    * ID <client-id> [<client-id> ...]",
-            b"      Return clients with the specified ids.",
-            b"NO-EVICT (ON|OFF)",
-            b"    Protect current client connection from eviction.",
-            b"NO-TOUCH (ON|OFF)",
-            b"    Will not touch LRU/LFU stats when this mode is on.",
+            b"UNPAUSE",
+            b"    Stop the current client pause, resuming traffic.",
             b"PAUSE <timeout> [WRITE|ALL]",
             b"    Suspend all, or just write, clients for <timeout> milliseconds.",
             b"REPLY (ON|OFF|SKIP)",
             b"    Control the replies sent to the current connection.",
+            b"SETNAME <name>",
+            b"    Assign the name <name> to the current connection.",
             b"SETINFO <option> <value>",
             b"    Set client meta attr. Options are:",
             b"    * LIB-NAME: the client lib name.",
             b"    * LIB-VER: the client lib version.",
-            b"SETNAME <name>",
-            b"    Assign the name <name> to the current connection.",
             b"UNBLOCK <clientid> [TIMEOUT|ERROR]",
             b"    Unblock the specified blocked client.",
-            b"UNPAUSE",
-            b"    Stop the current client pause, resuming traffic.",
+            b"TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+            b"         [OPTIN] [OPTOUT] [NOLOOP]",
+            b"    Control server assisted client side caching.",
+            b"TRACKINGINFO",
+            b"    Report tracking status for the current connection.",
+            b"NO-EVICT (ON|OFF)",
+            b"    Protect current client connection from eviction.",
+            b"NO-TOUCH (ON|OFF)",
+            b"    Will not touch LRU/LFU stats when this mode is on.",
         ],
     )

@@ -12,16 +12,20 @@ from durastore.commands.client import Client
 from durastore.commands.connection import integer_or
 from durastore.commands.digest import dataset_digest, value_digest
 from durastore.commands.encoding import encoding_of
-from durastore.commands.errors import NO_SUCH_KEY, NOT_A_FLOAT, SYNTAX, CommandError
+from durastore.commands.errors import NO_SUCH_KEY, SYNTAX, CommandError
 from durastore.commands.spec import ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE, command
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.listpack import EMPTY
 from durastore.keyspace.lists import List
 from durastore.keyspace.packed import elements
 from durastore.keyspace.sets import Set
+from durastore.protocol.numbers import INT64_MAX
 
 log = logging.getLogger("durastore.commands")
 
+_NUMBER: Final = re.compile(rb"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_NOT_POSITIVE: Final = b"ERR value is out of range, must be positive"
+_POPULATED_AT_ONCE: Final = 512
 _MEMORY: Final = re.compile(rb"[0-9]+(?:b|kb?|mb?)?\Z|[0-3](?:gb?)\Z", re.IGNORECASE)
 _FLAGS: Final = ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED
 
@@ -52,7 +56,7 @@ def debug(client: Client, argv: list[bytes]) -> None:
     elif name == b"LISTPACK" and size == 3:
         _listpack(client, argv[2])
     elif name == b"SET-ACTIVE-EXPIRE" and size == 3:
-        client.instance.active_expire = integer_or(argv[2]) != 0
+        client.instance.active_expire = _leading_number(argv[2]) != 0
         client.reply.ok()
     elif name == b"DIGEST" and size == 2:
         client.reply.simple(dataset_digest(client.instance.keyspace))
@@ -65,6 +69,11 @@ def debug(client: Client, argv: list[bytes]) -> None:
         if not _MEMORY.match(argv[2]):
             raise CommandError(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb")
         client.reply.ok()
+    elif name == b"POPULATE" and size in (3, 4, 5):
+        _populate(client, argv)
+    elif name == b"LOG" and size == 3:
+        log.warning("DEBUG LOG: %s", argv[2].decode("utf-8", "replace"))
+        client.reply.ok()
     elif name == b"ERROR" and size == 3:
         client.reply.error(argv[2])
     elif name == b"HELP" and size == 2:
@@ -75,12 +84,41 @@ def debug(client: Client, argv: list[bytes]) -> None:
         )
 
 
+def _leading_number(text: bytes) -> float:
+    """The number that a text begins with, as C's strtod reads it; 0 where there is none."""
+    match = _NUMBER.match(text)
+    return float(match[0]) if match else 0.0
+
+
 def _sleep(client: Client, text: bytes) -> None:
-    try:
-        seconds = float(text)
-    except ValueError:
-        raise CommandError(NOT_A_FLOAT) from None
-    client.instance.host.sleep(max(seconds, 0.0))
+    client.instance.host.sleep(max(_leading_number(text), 0.0))
+    client.reply.ok()
+
+
+def _populate(client: Client, argv: list[bytes]) -> None:
+    """DEBUG POPULATE count [prefix] [size]: keys that are not there yet, with values of a size."""
+    count = integer_or(argv[2], _NOT_POSITIVE)
+    size = integer_or(argv[4], _NOT_POSITIVE) if len(argv) == 5 else 0
+    if count < 0 or size < 0 or count > INT64_MAX >> 20:
+        raise CommandError(_NOT_POSITIVE)
+    prefix = argv[3] if len(argv) > 3 else b"key"
+    instance = client.instance
+    made: list[bytes] = [b"MSET"]
+    for number in range(count):
+        key = b"%s:%d" % (prefix, number)
+        if client.db.lookup(key, instance.now) is not None:
+            continue
+        value = b"value:%d" % number
+        if size:
+            value = value[:size].ljust(size, b"\0")
+        client.db.set(key, value)
+        made += [key, value]
+        if len(made) > _POPULATED_AT_ONCE:
+            instance.propagate(made)
+            made = [b"MSET"]
+    if len(made) > 1:
+        instance.propagate(made)
+    instance.dirty += 1
     client.reply.ok()
 
 
@@ -179,13 +217,14 @@ def _protocol(client: Client, kind: bytes) -> None:
             reply.integer(i)
             reply.boolean(i == 1)
     elif kind == b"attrib":
-        if reply.resp < 3:
-            raise CommandError(b"ERR RESP2 clients should not call 'attrib'")
-        reply.raw(b"|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n")
+        if reply.resp == 3:
+            reply.raw(b"|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n")
         reply.bulk(b"Some real reply following the attribute")
     elif kind == b"push":
         if reply.resp < 3:
             raise CommandError(b"ERR RESP2 is not supported by this command")
+        # A push is no reply, so there is one as well; and it comes when the reply is complete.
+        reply.bulk(b"Some real reply following the push reply")
         reply.push(2)
         reply.bulk(b"server-cpu-usage")
         reply.integer(42)
@@ -204,7 +243,7 @@ def _protocol(client: Client, kind: bytes) -> None:
     else:
         raise CommandError(
             b"ERR Wrong protocol type name. Please use one of the following: "
-            b"string|integer|double|null|array|set|map|attrib|push|verbatim|true|false"
+            b"string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false"
         )
 
 
@@ -221,10 +260,15 @@ def _help(client: Client) -> None:
             b"    unit tests to simulate Redis errors.",
             b"LISTPACK <key>",
             b"    Show low level info about the listpack encoding of <key>.",
+            b"LOG <message>",
+            b"    Write <message> to the server log.",
             b"LOADAOF",
             b"    Flush the AOF buffers on disk and reload the AOF in memory.",
             b"OBJECT <key> [fast]",
             b"    Show low level info about `key` and associated value.",
+            b"POPULATE <count> [<prefix>] [<size>]",
+            b"    Create <count> string keys named key:<num>. If <prefix> is specified then",
+            b"    it is used instead of the 'key' prefix. <size> is the length of the values.",
             b"PROTOCOL <type>",
             b"    Reply with a test value of the specified type. <type> can be: string,",
             b"    integer, double, null, array, set, map, attrib, push, verbatim, true,",

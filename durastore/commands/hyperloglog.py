@@ -9,7 +9,7 @@ from mypy_extensions import i64
 from durastore.commands import events
 from durastore.commands.client import Client
 from durastore.commands.errors import WRONG_TYPE, CommandError
-from durastore.commands.spec import ADMIN, DENYOOM, FAST, READONLY, WRITE, command
+from durastore.commands.spec import ADMIN, DENYOOM, FAST, MAY_REPLICATE, READONLY, WRITE, command
 from durastore.commands.strings import raw_string
 from durastore.keyspace import hyperloglog as hll
 from durastore.keyspace.values import RawString
@@ -80,7 +80,7 @@ def pfadd(client: Client, argv: list[bytes]) -> None:
 @command(
     "pfcount",
     "key [key ...]",
-    READONLY,
+    READONLY | MAY_REPLICATE,
     summary="Returns the approximated cardinality of the set(s) observed by the HyperLogLog key(s).",
     since="2.8.9",
     complexity="O(1) with a very small average constant time when called with a single key. O(N) with N being the "
@@ -108,8 +108,9 @@ def pfcount(client: Client, argv: list[bytes]) -> None:
         count = hll.cached_count(data)
         if count == -1:
             count = hll.count(data)
-            hll.cache_count(raw_string(client, key, value).data, count)
-            client.instance.dirty += 1
+            if client.instance.host.write_error() is None:
+                hll.cache_count(raw_string(client, key, value).data, count)
+                client.instance.dirty += 1
     except hll.Corrupt:
         raise CommandError(_CORRUPT) from None
     client.reply.integer(count)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Final
 
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
-from durastore.commands.connection import integer_or
 from durastore.commands.errors import SYNTAX, CommandError
 from durastore.commands.identity import REDIS_VERSION
 from durastore.commands.spec import (
@@ -23,12 +21,6 @@ from durastore.commands.spec import (
     STALE,
     command,
 )
-from durastore.keyspace.hashes import Hash
-from durastore.keyspace.lists import List
-from durastore.keyspace.sets import Set
-from durastore.keyspace.sorted_sets import SortedSet
-from durastore.keyspace.streams import Stream
-from durastore.keyspace.values import RawString
 
 _ADMINISTRATIVE: Final = ADMIN | NOSCRIPT | LOADING | STALE
 
@@ -228,12 +220,11 @@ def shutdown(client: Client, argv: list[bytes]) -> None:
     words = [word.upper() for word in argv[1:]]
     if any(word not in (b"NOSAVE", b"SAVE", b"NOW", b"FORCE", b"ABORT") for word in words):
         raise CommandError(SYNTAX)
-    if b"SAVE" in words and b"NOSAVE" in words:
+    abort = b"ABORT" in words
+    if (b"SAVE" in words and b"NOSAVE" in words) or (abort and set(words) != {b"ABORT"}):
         raise CommandError(SYNTAX)
     host = client.instance.host
-    if b"ABORT" in words:
-        if len(words) > 1:
-            raise CommandError(SYNTAX)
+    if abort:
         if not host.abort_shutdown():
             raise CommandError(b"ERR No shutdown in progress.")
         client.reply.ok()
@@ -256,95 +247,6 @@ def role(client: Client, argv: list[bytes]) -> None:
     client.reply.bulk(b"master")
     client.reply.integer(0)
     client.reply.array(0)
-
-
-# MEMORY
-
-
-@command(
-    "memory",
-    "",
-    0,
-    summary="A container for memory diagnostics commands.",
-    since="4.0.0",
-    complexity="Depends on subcommand.",
-    arity=-2,
-)
-def memory(client: Client, argv: list[bytes]) -> None:
-    """MEMORY, whose subcommands do the work."""
-
-
-# A key's share of its segment's dict: an entry of 24 bytes and its index, at the usual filling.
-_DICT_SLOT: Final = 40
-
-
-def _words_size(words: list[bytes], samples: int, total: int) -> int:
-    """The size of so many words, of which some are given; they stand for all where ``samples`` is not 0."""
-    chosen = words[:samples] if samples else words
-    if not chosen:
-        return 0
-    return sum(sys.getsizeof(word) for word in chosen) * total // len(chosen)
-
-
-def _value_size(value: object, samples: int) -> int:
-    if isinstance(value, bytes):
-        return sys.getsizeof(value)
-    if isinstance(value, RawString):
-        return sys.getsizeof(value.data) + 40
-    if isinstance(value, List):
-        return value.memory()
-    if isinstance(value, (Set, Hash)):
-        return value.memory(samples)
-    if isinstance(value, SortedSet):
-        return value.memory(samples)
-    assert isinstance(value, Stream)
-    return int(value.memory())
-
-
-@command(
-    "memory|usage",
-    "key [SAMPLES count]",
-    READONLY,
-    summary="Estimates the memory usage of a key.",
-    since="4.0.0",
-    complexity="O(N) where N is the number of samples.",
-    keys="RO",
-)
-def memory_usage(client: Client, argv: list[bytes]) -> None:
-    """MEMORY USAGE: the bytes of the key, its value and its share of the table."""
-    samples = 5
-    i = 3
-    while i < len(argv):
-        if argv[i].upper() != b"SAMPLES" or i + 1 >= len(argv):
-            raise CommandError(SYNTAX)
-        samples = integer_or(argv[i + 1])
-        if samples < 0:
-            raise CommandError(SYNTAX)
-        i += 2
-    key = argv[2]
-    value = client.db.lookup(key, client.instance.now)
-    if value is None:
-        client.reply.null()
-        return
-    size = _value_size(value, samples) + sys.getsizeof(key) + _DICT_SLOT
-    if client.db.get_expiry(key) != -1:
-        size += _DICT_SLOT + 32
-    client.reply.integer(size)
-
-
-@command(
-    "memory|help", "", LOADING | STALE, summary="Returns helpful text about the different subcommands.", since="4.0.0"
-)
-def memory_help(client: Client, argv: list[bytes]) -> None:
-    """MEMORY HELP."""
-    client.reply.help(
-        b"MEMORY",
-        [
-            b"USAGE <key> [SAMPLES <count>]",
-            b"    Return memory in bytes used by <key> and its value. Nested values are",
-            b"    sampled up to <count> times (default: 5, 0 means sample all).",
-        ],
-    )
 
 
 @command(

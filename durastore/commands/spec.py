@@ -30,7 +30,6 @@ SKIP_MONITOR: Final = 1 << 9
 SKIP_SLOWLOG: Final = 1 << 10
 FAST: Final = 1 << 11
 NO_AUTH: Final = 1 << 12
-MAY_REPLICATE: Final = 1 << 13
 NO_ASYNC_LOADING: Final = 1 << 14
 NO_MULTI: Final = 1 << 15
 MOVABLE_KEYS: Final = 1 << 16
@@ -39,6 +38,8 @@ NO_MANDATORY_KEYS: Final = 1 << 18
 PROTECTED: Final = 1 << 19
 # Not shown by COMMAND INFO: the category that the name of the flag says.
 DANGEROUS: Final = 1 << 20
+# Held by CLIENT PAUSE WRITE, and refused where writes are, although it changes nothing that clients can see.
+MAY_REPLICATE: Final = 1 << 13
 # Run at once inside MULTI instead of being queued.
 NOT_QUEUED: Final = 1 << 21
 # Allowed to a RESP2 connection that has subscriptions.

@@ -22,6 +22,7 @@ from durastore.commands import (
     keys,
     lcs,
     lists,
+    memory,
     migrate,
     objects,
     pubsub,
@@ -81,6 +82,7 @@ _GROUPS: Final = (
     (pubsub, "pubsub", "@pubsub"),
     (transactions, "transactions", "@transaction"),
     (server, "server", ""),
+    (memory, "server", ""),
     (introspection, "server", "@connection"),
     (debug, "server", ""),
 )

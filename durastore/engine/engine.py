@@ -82,6 +82,8 @@ class Engine(Dispatcher):
         # Nanoseconds that only differences are taken of; whoever wants times measured sets it.
         self.stopwatch: Callable[[], int] = _no_time
         self.error_replies: i64 = 0
+        # When the log was last told of a peer that speaks HTTP.
+        self.warned_of_browser: i64 = 0
         self._changed = False
         self.error_counts: dict[bytes, int] = {}
         self.unexpected_errors: i64 = 0
@@ -113,6 +115,7 @@ class Engine(Dispatcher):
         self.guarded = (
             self.loading or self.write_refusal is not None or self.paused_until != 0 or self.instance.events.noting()
         )
+        self.instance.keyspace.keeping = self.paused_until != 0
 
     def find_command(self, argv: list[bytes]) -> object:
         """See Dispatcher."""
@@ -291,7 +294,7 @@ class Engine(Dispatcher):
         """Why the server's present state forbids the command, or None."""
         if client.replaying:
             return None
-        if self.write_refusal is not None and command.flags & (WRITE | MAY_REPLICATE):
+        if self.write_refusal is not None and command.flags & WRITE:
             return self.write_refusal
         if self.loading and not command.flags & LOADING:
             return _LOADING
@@ -325,7 +328,7 @@ class Engine(Dispatcher):
                 if queued is not None and queued.flags & (WRITE | MAY_REPLICATE):
                     return True
             return False
-        return not client.in_multi and (command.flags & (WRITE | MAY_REPLICATE)) != 0
+        return (command.flags & (WRITE | MAY_REPLICATE)) != 0
 
     def queue(self, client: Client, command: Command, argv: list[bytes]) -> bool:
         """Inside MULTI: queues what is to wait for EXEC; False where the command is to run now."""

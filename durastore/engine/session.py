@@ -7,6 +7,7 @@ on, in the last case after ``Waker.wake`` (``durastore.engine.blocking``).
 
 from __future__ import annotations
 
+import logging
 from typing import Final, final
 
 from mypy_extensions import i64
@@ -20,9 +21,15 @@ from durastore.engine.blocking import Blockable
 from durastore.engine.engine import AS_SENT, BLOCKED, UNCHANGED, Engine
 from durastore.protocol.parser import ERROR, REQUEST, RequestParser
 
+log = logging.getLogger("durastore.engine")
+
 # A session that has collected this much output waits until it is taken, so that a pipeline of large reads
 # cannot hold all its replies in memory at once.
 OUTPUT_PAUSE: Final = 1 << 20
+# What begins lines of HTTP requests that a browser sends.
+_OTHER_PROTOCOL: Final = (b"post", b"host:")
+# Milliseconds between two warnings of them.
+_WARNING_PAUSE: Final = 60_000
 _NO_LIMIT: Final = 1 << 62
 
 
@@ -229,11 +236,15 @@ class Session(Blockable):
         before: i64 = len(client.reply.out)
         skipping: i64 = client.reply_skip
         client.reply_skip = 0
+        client.last_command = command.spec.name if command is not None else ""
         complaint = engine.complaint(client, command, argv)
         if complaint is not None and client.replaying:
             # What a log holds was accepted once: that it is not now means that the log is not ours to understand.
             self.failure = complaint
             client.closing = True
+        elif command is None and argv[0].lower() in _OTHER_PROTOCOL:
+            self._refuse_browser()
+            return
         elif complaint is not None:
             if command is not None and command.name == b"exec":
                 leave_transaction(client)
@@ -320,10 +331,30 @@ class Session(Blockable):
 
     def _protocol_error(self) -> None:
         """Tells the peer, which is then disconnected."""
+        client = self.client
         self.failure = self.parser.error or b"ERR client-query-buffer-limit reached"
-        if self.parser.error:
-            self.client.reply.error(self.parser.error)
-        self.client.closing = True
+        if not self.parser.error:
+            log.warning("Closing client %d (%s) that reached max query buffer length", client.id, client.address)
+        else:
+            log.debug("%s from client %d (%s)", self.parser.error.decode("latin-1"), client.id, client.address)
+            if not client.reply_off:
+                client.reply.error(self.parser.error)
+        client.closing = True
+
+    def _refuse_browser(self) -> None:
+        """Cuts a peer off that speaks HTTP: a web page may have made a browser send commands in its requests."""
+        client = self.client
+        engine = self.engine
+        client.reply.out.truncate(0)
+        client.closing = True
+        now: i64 = engine.instance.now
+        if now - engine.warned_of_browser >= _WARNING_PAUSE:
+            engine.warned_of_browser = now
+            log.warning(
+                "Possible SECURITY ATTACK detected. Somebody sends POST or Host: commands, which are HTTP's; likely an "
+                "attacker tries cross-protocol scripting to compromise this server. The connection from %s is closed.",
+                client.address,
+            )
 
 
 def replay_session(engine: Engine) -> Session:

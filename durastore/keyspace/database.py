@@ -68,6 +68,8 @@ class Keyspace:
     def __init__(self, databases: int) -> None:
         # While a log or a primary's stream is replayed, its own DELs say which keys have expired.
         self.expiring = True
+        # While writes are paused, what has expired is missing, but stays where it is: nothing may be journalled.
+        self.keeping = False
         # What keyspace events are asked for that only the keyspace knows of, and has happened since they were told.
         self.noting_misses = False
         self.noting_new = False
@@ -178,7 +180,8 @@ class Database:
         when = segment.expires.get(key)
         if when is None or now <= when or not self.keyspace.expiring:
             return False
-        self.expire(segment, key)
+        if not self.keyspace.keeping:
+            self.expire(segment, key)
         return True
 
     def expire(self, segment: Segment, key: bytes) -> None:

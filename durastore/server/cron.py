@@ -133,7 +133,8 @@ class Cron:
         if timeout:
             for connection in list(server.hub.connections.values()):
                 client = connection.client
-                if not client.blocked and now - client.last_interaction > timeout * 1000:
+                spared = client.blocked or client.subscriptions is not None
+                if not spared and now - client.last_interaction > timeout * 1000:
                     server.hub.drop(connection)
         server.rewriter.consider()
 

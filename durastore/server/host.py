@@ -13,7 +13,7 @@ from durastore.config import table as directives
 from durastore.persistence.rdb import RdbError, dump_value, load_dump
 from durastore.persistence.rdb.dump import ERROR_CHECKSUM, ERROR_FORMAT
 from durastore.persistence.saver import SaveError
-from durastore.server.info import render_info
+from durastore.server.info import memory_figures, render_info
 from durastore.server.peer import ask_server
 
 if TYPE_CHECKING:
@@ -113,6 +113,10 @@ class ServerHost(Host):
         """INFO."""
         return render_info(self._server, sections)
 
+    def memory_stats(self) -> list[tuple[bytes, object]]:
+        """MEMORY STATS."""
+        return memory_figures(self._server)
+
     def time(self) -> tuple[int, int]:
         """TIME."""
         return divmod(time.time_ns() // 1000, 1_000_000)
@@ -134,6 +138,14 @@ class ServerHost(Host):
         return sorted(
             (connection.client for connection in self._server.hub.connections.values()), key=lambda client: client.id
         )
+
+    def measure(self, client: Client) -> None:
+        """Sees what is buffered for a connection."""
+        connection = self._server.hub.connections.get(client.descriptor)
+        if connection is not None:
+            client.query_buffered = connection.session.parser.buffered()
+            client.output_buffered = connection.outgoing_bytes
+            client.output_pieces = len(connection.outgoing)
 
     def close(self, client: Client) -> None:
         """Closes a connection when its replies are out."""

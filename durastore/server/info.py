@@ -100,7 +100,7 @@ def _clients(server: Server) -> Fields:
         ("maxclients", server.config[directives.MAX_CLIENTS]),
         ("client_recent_max_input_buffer", max((each.session.parser.buffered() for each in connections), default=0)),
         ("client_recent_max_output_buffer", max((int(each.outgoing_bytes) for each in connections), default=0)),
-        ("blocked_clients", sum(1 for each in connections if each.client.blocked)),
+        ("blocked_clients", len(blocking.blocked)),
         ("tracking_clients", len(server.engine.tracking.clients)),
         ("clients_in_timeout_table", blocking.timeouts()),
         ("total_blocking_keys", keys),
@@ -169,6 +169,43 @@ def _memory(server: Server) -> Fields:
         ("lazyfree_pending_objects", 0),
         ("lazyfreed_objects", 0),
     ]
+
+
+def memory_figures(server: Server) -> list[tuple[bytes, object]]:
+    """What MEMORY STATS tells, but for the databases."""
+    fields = dict(_memory(server))
+    used, peak = server.memory, server.peak_memory
+    keys = sum(int(db.table.count) for db in server.engine.instance.keyspace.databases)
+    dataset = max(used - server.startup_memory, 0)
+    figures: list[tuple[bytes, object]] = [
+        (b"peak.allocated", peak),
+        (b"total.allocated", used),
+        (b"startup.allocated", server.startup_memory),
+    ]
+    for name, field in (
+        (b"replication.backlog", "mem_replication_backlog"),
+        (b"clients.slaves", "mem_clients_slaves"),
+        (b"clients.normal", "mem_clients_normal"),
+        (b"cluster.links", "mem_cluster_links"),
+        (b"aof.buffer", "mem_aof_buffer"),
+        (b"lua.caches", "used_memory_scripts_eval"),
+        (b"functions.caches", "used_memory_functions"),
+    ):
+        figures.append((name, int(str(fields[field]))))
+    figures += [
+        (b"overhead.total", used - dataset),
+        (b"keys.count", keys),
+        (b"keys.bytes-per-key", dataset // keys if keys else 0),
+        (b"dataset.bytes", dataset),
+        (b"dataset.percentage", 100.0 * dataset / max(used - server.startup_memory, 1)),
+        (b"peak.percentage", 100.0 * used / peak),
+        (b"allocator.allocated", used),
+        (b"allocator.active", used),
+        (b"allocator.resident", used),
+    ]
+    for ratio in (b"allocator-fragmentation", b"allocator-rss", b"rss-overhead"):
+        figures += [(ratio + b".ratio", 1.0), (ratio + b".bytes", 0)]
+    return [*figures, (b"fragmentation", 1.0), (b"fragmentation.bytes", 0)]
 
 
 def _persistence(server: Server) -> Fields:

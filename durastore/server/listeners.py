@@ -56,7 +56,10 @@ def open_listeners(config: Config, open_already: Mapping[object, socket.socket])
                 host = _WILDCARDS.get(address.removeprefix("-"), address.removeprefix("-"))
                 name = (host, config[directives.PORT], *((0, 0) if ":" in host else ()))
                 there = open_already.get(name)
-                opened.extend([there] if there is not None else _open_tcp(config, host, address.startswith("-")))
+                if there is None:
+                    there = open_tcp(host, config[directives.PORT], config[directives.TCP_BACKLOG], address[0] == "-")
+                if there is not None:
+                    opened.append(there)
             if not opened:
                 raise ListenError(f"Failed listening on port {config[directives.PORT]} (TCP), aborting.")
         if config[directives.UNIX_SOCKET]:
@@ -70,7 +73,8 @@ def open_listeners(config: Config, open_already: Mapping[object, socket.socket])
     return opened
 
 
-def _open_tcp(config: Config, host: str, optional: bool) -> list[socket.socket]:
+def open_tcp(host: str, port: int, backlog: int, optional: bool) -> socket.socket | None:
+    """Listens on an address; None where it is optional and this machine does not have it.  Raises ListenError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = None
     try:
@@ -78,18 +82,16 @@ def _open_tcp(config: Config, host: str, optional: bool) -> list[socket.socket]:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, config[directives.PORT]))
-        sock.listen(config[directives.TCP_BACKLOG])
+        sock.bind((host, port))
+        sock.listen(backlog)
     except OSError as error:
         if sock is not None:
             sock.close()
         reason = error.strerror or str(error)
         if optional and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT):
-            return []
-        raise ListenError(
-            f"Could not create server TCP listening socket {host}:{config[directives.PORT]}: {reason}"
-        ) from error
-    return [sock]
+            return None
+        raise ListenError(f"Could not create server TCP listening socket {host}:{port}: {reason}") from error
+    return sock
 
 
 def _open_unix(config: Config, path: str) -> socket.socket:

@@ -33,7 +33,7 @@ from durastore.server import logs
 from durastore.server.cron import Cron
 from durastore.server.host import ServerHost
 from durastore.server.hub import Hub, OutputLimit
-from durastore.server.listeners import Admission, ListenError, open_listeners
+from durastore.server.listeners import Admission, ListenError, open_listeners, open_tcp
 from durastore.server.reactor import Alarm, run_reactor
 from durastore.server.supervision import Supervision
 
@@ -311,8 +311,12 @@ class Server:
 
     def _time_up(self, now: int) -> None:
         """A pause, or the wait of a blocked client, has come to its end."""
-        if self.engine.paused_until and now >= self.engine.paused_until:
+        until = int(self.engine.paused_until)
+        if until and now >= until:
             self.end_pause()
+        elif until:
+            # The pause became longer.
+            self.alarm.wake_at(until)
         self.hub.time_out(now)
 
     def end_pause(self) -> None:
@@ -464,18 +468,37 @@ class Server:
             raise ConfigError("Unable to turn on AOF. Check server logs.") from error
 
     def _listen_again(self) -> None:
+        """Listens where the configuration says by now, and nowhere else."""
         old = {_identity(sock): sock for sock in self.hub.listeners.values()}
         try:
-            wanted = open_listeners(self.config, old)
+            wanted = self._reopened(old)
         except ListenError as error:
             self.logger.error("%s", error)
             raise ConfigError("Unable to listen on this port. Check server logs.") from error
         for sock in old.values():
-            if sock not in wanted:
+            if sock.fileno() != -1 and sock not in wanted:
                 self.hub.stop_listening_on(sock)
         for sock in wanted:
             if sock not in old.values():
                 self.hub.listen(sock)
+
+    def _reopened(self, old: dict[object, socket.socket]) -> list[socket.socket]:
+        """The sockets that are wanted by now, open; some of them may be old ones.  Raises ListenError."""
+        try:
+            return open_listeners(self.config, old)
+        except ListenError:
+            # A socket on all interfaces is in the way of one on a certain interface, and the other way round.
+            names = [name for name in old if isinstance(name, tuple)]
+            for name in names:
+                self.hub.stop_listening_on(old[name])
+            try:
+                return open_listeners(self.config, {name: sock for name, sock in old.items() if name not in names})
+            except ListenError:
+                for name in names:
+                    again = open_tcp(name[0], name[1], self.config[directives.TCP_BACKLOG], False)
+                    if again is not None:
+                        self.hub.listen(again)
+                raise
 
 
 def _identity(sock: socket.socket) -> object:

@@ -346,6 +346,9 @@ class Generator:
             return self._pick(_POOLS[name][1 if odd else 0])
         if name == "count" and "scan" in self.command.spec.name:
             return self._pick([b"0", b"x", b"-1"]) if odd else b"1000"
+        if odd and self.command.spec.name == "lset" and name == "index":
+            # Redis takes the lower half of what is longer than 32 bits.
+            return self._pick([b"x", b"", b"1.5", b"100", b"-100"])
         if name == "count" and self.command.spec.name in ("srandmember", "hrandfield", "zrandmember"):
             # Less than nothing means that many, with repetitions.
             return self._pick([b"x", b"", b"1.5", b"9223372036854775808"] if odd else _INTEGERS)

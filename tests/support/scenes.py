@@ -6,9 +6,10 @@ A scene is lines ``name what``:
 - ``a: blpop k 0``: it sends, and the scene goes on when the server has it blocked;
 - ``a<``: a reply of it is read, which must come without its sending anything more;
 - ``a;``: it is closed, and the scene goes on when the server knows;
+- ``a!``: all that still comes of it is read, until the server closes it;
 - ``?``: which of the connections are blocked.
 
-Connection ids in lines are written ``{a}``.
+Connection ids in lines are written ``{a}``, addresses ``{a_addr}`` and ``{a_laddr}``.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Scene:
         self._control = server.connect()
         self._connections: dict[str, Connection] = {}
         self._ids: dict[str, int] = {}
+        self._words: dict[str, object] = {}
 
     def play(self, script: str) -> list[tuple[str, bytes]]:
         """Plays all lines; each with what came of it."""
@@ -50,12 +52,17 @@ class Scene:
         connection = self._connection(name)
         if kind == "<":
             return connection.read()
+        if kind == "!":
+            rest = connection.rest()
+            connection.close()
+            del self._connections[name]
+            return rest
         if kind == ";":
             connection.close()
             del self._connections[name]
             self._until(lambda: self._flags(self._ids[name]) is None)
             return b""
-        words = split_line(rest.format(**self._ids).encode())
+        words = split_line(rest.format(**self._words).encode())
         assert words is not None
         connection.send(request(*words))
         if kind == ">":
@@ -68,6 +75,9 @@ class Scene:
         if name not in self._connections:
             connection = self._connections[name] = self._server.connect(self._protocol)
             self._ids[name] = connection.value("CLIENT", "ID")
+            self._words[name] = self._ids[name]
+            self._words[f"{name}_addr"] = "{}:{}".format(*connection.sock.getsockname())
+            self._words[f"{name}_laddr"] = "{}:{}".format(*connection.sock.getpeername())
         return self._connections[name]
 
     def _flags(self, client_id: int) -> str | None:
