@@ -16,6 +16,9 @@ class PlainHost(Host):
     def requires_password(self) -> bool:
         return False
 
+    def write_error(self) -> bytes | None:
+        return None
+
 
 def engine(now: int = 1_000_000) -> Engine:
     """An engine at a fixed time, with its journal on."""
