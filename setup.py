@@ -25,6 +25,13 @@ HOT = [
     "durastore/persistence/lzf.py",
     "durastore/persistence/rdb/*.py",
     "durastore/persistence/snapshot.py",
+    "durastore/persistence/checksum.py",
+    "durastore/persistence/disk.py",
+    "durastore/persistence/aof/annotations.py",
+    "durastore/persistence/aof/manifest.py",
+    "durastore/persistence/aof/writer.py",
+    "durastore/persistence/aof/syncing.py",
+    "durastore/persistence/aof/log.py",
     "durastore/server/hub.py",
 ]
 

@@ -9,7 +9,10 @@ import fcntl
 import os
 from abc import ABC, abstractmethod
 
+from mypy_extensions import mypyc_attr
 
+
+@mypyc_attr(allow_interpreted_subclasses=True)
 class File(ABC):
     """An open file that grows at its end."""
 
@@ -20,6 +23,10 @@ class File(ABC):
     @abstractmethod
     def fsync(self) -> None:
         """Returns when all that was written is on disk."""
+
+    def descriptor(self) -> int:
+        """A descriptor whose ``fdatasync`` does what ``fsync`` does, or -1."""
+        return -1
 
     @abstractmethod
     def truncate(self, size: int) -> None:
@@ -36,6 +43,7 @@ class File(ABC):
             written += self.write(data[written:])
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Source(ABC):
     """A file that is read from its beginning."""
 
@@ -46,10 +54,15 @@ class Source(ABC):
         """At most so many bytes; none at the end."""
 
     @abstractmethod
+    def zeros_at_end(self) -> int:
+        """How many zero bytes the file ends in."""
+
+    @abstractmethod
     def close(self) -> None:
         """Ends the use of the file."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Lock(ABC):
     """An exclusive claim, until it is closed or the process ends."""
 
@@ -58,6 +71,7 @@ class Lock(ABC):
         """Gives the claim up."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Disk(ABC):
     """Files and folders by path."""
 
@@ -136,6 +150,9 @@ class _RealFile(File):
     def fsync(self) -> None:
         os.fdatasync(self._fd)
 
+    def descriptor(self) -> int:
+        return self._fd
+
     def truncate(self, size: int) -> None:
         os.ftruncate(self._fd, size)
 
@@ -152,6 +169,16 @@ class _RealSource(Source):
 
     def read(self, size: int, /) -> bytes:
         return os.read(self._fd, size)
+
+    def zeros_at_end(self) -> int:
+        end = self.size
+        while end:
+            start = max(end - (1 << 16), 0)
+            good = len(os.pread(self._fd, end - start, start).rstrip(b"\0"))
+            if good:
+                return self.size - start - good
+            end = start
+        return self.size
 
     def close(self) -> None:
         os.close(self._fd)

@@ -29,7 +29,7 @@ from durastore.persistence.aof.manifest import (
     parse_manifest,
     store_manifest,
 )
-from durastore.persistence.aof.reader import AofReader, TornTail
+from durastore.persistence.aof.reader import AofReader, TornTail, complaint, whole_up_to
 from durastore.persistence.disk import Disk, Source
 from durastore.persistence.loading import RdbLoading
 from durastore.persistence.rdb import RdbError, RdbReader
@@ -56,6 +56,9 @@ class _Counted(Source):
         data = self._source.read(size)
         self._progress(len(data))
         return data
+
+    def zeros_at_end(self) -> int:
+        return self._source.zeros_at_end()
 
     def close(self) -> None:
         self._source.close()
@@ -213,12 +216,17 @@ class Loader:
         files = [*([manifest.base] if manifest.base else []), *manifest.increments]
         self.bytes_loaded = 0
         self.bytes_total = 0
+        # The files that may end early: the last, and one behind which there are only empty ones.
+        ends: list[LogFile] = []
         for each in files:
             path = os.path.join(settings.folder, each.name)
             if not self._disk.exists(path):
                 raise LoadError(f"The append only file {path} is missing")
             source = self._disk.open(path)
             self.bytes_total += source.size
+            if source.size:
+                ends = []
+            ends.append(each)
             source.close()
         keyspace = self._engine.instance.keyspace
         # What is replayed is in the log already.
@@ -228,7 +236,7 @@ class Loader:
         keyspace.expiring = False
         try:
             for each in files:
-                yield from self._load_file(os.path.join(settings.folder, each.name), last=each is files[-1])
+                yield from self._load_file(os.path.join(settings.folder, each.name), each in ends)
         finally:
             keyspace.expiring = True
             journal.enabled = enabled
@@ -240,6 +248,7 @@ class Loader:
             raise LoadError(f"{path}: {error.strerror or error}") from error
         counted = _Counted(source, self._progress)
         replay = _Replay(self._engine, path)
+        start = 0
         try:
             head = counted.read(9)
             if head.startswith((b"REDIS", b"VALKEY")):
@@ -247,16 +256,32 @@ class Loader:
                 rdb = RdbReader(prefixed, source.size, self._engine.instance.keyspace.limits)
                 yield from self._load_entries(rdb, path, -1, merge=False)
                 rest = rdb.rest()
-                reader = AofReader(counted, path, rest, rdb.offset - len(rest))
+                start = rdb.offset - len(rest)
+                reader = AofReader(counted, path, rest, start)
             else:
                 reader = AofReader(counted, path, head)
             yield from replay.run(reader)
         except TornTail as tail:
-            self._torn(path, replay.good_offset(tail.offset), source.size, tail.reason, last)
+            offset = tail.offset
+            if offset == -1 or replay.in_transaction():
+                offset = self._whole_up_to(path, start, offset if offset != -1 else source.size)
+            self._torn(path, offset, source.size, tail.reason, last)
         except AofError as error:
+            if isinstance(error, _Unclear):
+                # It says where, unless only the engine knows why.
+                self._whole_up_to(path, start, source.size)
             raise LoadError(f"Bad file format reading the append only file {error}") from error
         except OSError as error:
             raise LoadError(f"{path}: {error.strerror or error}") from error
+        finally:
+            source.close()
+
+    def _whole_up_to(self, path: str, start: int, end: int) -> int:
+        source = self._disk.open(path)
+        try:
+            return whole_up_to(source, path, start, end)
+        except AofError as error:
+            raise LoadError(f"Bad file format reading the append only file {error}") from error
         finally:
             source.close()
 
@@ -295,6 +320,10 @@ class _Prefixed:
         return self._source.read(size)
 
 
+class _Unclear(AofError):
+    """Something in a piece of a log is wrong."""
+
+
 class _Replay:
     """Runs the commands of one file of the log."""
 
@@ -302,32 +331,35 @@ class _Replay:
         self._engine = engine
         self._path = path
         self._session = replay_session(engine)
-        self._client = self._session.client
-        self._multi_offset = -1
+
+    def in_transaction(self) -> bool:
+        """Whether a transaction has begun, and not ended yet."""
+        return self._session.client.in_multi
 
     def run(self, reader: AofReader) -> Iterator[None]:
         """Replays to the end.  Raises AofError and TornTail."""
         engine = self._engine
+        session = self._session
+        parser = session.parser
         deadline = time.perf_counter() + SLICE
         while True:
-            offset = reader.offset
-            stretch = reader.next_stretch()
-            if stretch is None:
+            offset = int(reader.offset)
+            piece = reader.next_piece(parser.at_boundary())
+            if piece is None:
                 break
             engine.begin_wake(int(time.time() * 1000))
-            was_in_multi = self._client.in_multi
-            self._session.feed(stretch)
-            self._session.take_output()
-            if self._session.failure:
-                raise AofError(self._path, offset, self._session.failure.decode("utf-8", "replace"))
-            if self._client.in_multi and not was_in_multi:
-                self._multi_offset = offset + max(stretch.rfind(b"MULTI"), stretch.rfind(b"multi"), 8) - 8
+            session.feed(piece)
+            session.take_output()
+            if session.failure:
+                self._failed(reader, offset)
             if time.perf_counter() >= deadline:
                 yield
                 deadline = time.perf_counter() + SLICE
-        if self._client.in_multi:
-            raise TornTail(self._multi_offset, "the file ends within a transaction")
+        if self.in_transaction():
+            raise TornTail(int(reader.offset), "the file ends within a transaction")
 
-    def good_offset(self, offset: int) -> int:
-        """Up to where the file is good, if it is read up to ``offset``: a transaction that has no end is not."""
-        return self._multi_offset if self._client.in_multi else offset
+    def _failed(self, reader: AofReader, offset: int) -> None:
+        reason = complaint(self._session.failure)
+        if reader.verified:
+            raise AofError(self._path, offset, reason)
+        raise _Unclear(self._path, offset, f"{reason} (in the {reader.offset - offset} bytes from there on)")

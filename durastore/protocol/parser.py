@@ -49,7 +49,7 @@ class RequestParser:
         self.max_bulk: i64 = max_bulk
         self.max_buffer: i64 = max_buffer
         self.authenticated = True
-        # Lines that start with "#" between requests are skipped: they are annotations of a log.
+        # A log has no inline requests, and lines that start with "#" between requests are skipped: annotations.
         self.annotations = False
         self.buf = b""
         self.pos: i64 = 0
@@ -278,6 +278,8 @@ class RequestParser:
         return ERROR
 
     def _inline(self) -> i64:
+        if self.annotations and self.buf[self.pos] != 35:  # "#"
+            return self._fail(b"no command starts here")
         end: i64 = self.buf.find(b"\n", self.pos)
         if end == -1:
             if len(self.buf) - self.pos > INLINE_LIMIT:
@@ -285,7 +287,7 @@ class RequestParser:
             return self._suspend(self.pos)
         line = self.buf[self.pos : end]
         self.pos = end + 1
-        if self.annotations and line.startswith(b"#"):
+        if self.annotations:
             return _AGAIN
         if line.endswith(b"\r"):
             line = line[:-1]

@@ -94,7 +94,7 @@ class Server:
         )
         self.admission = Admission(self)
         self.hub = Hub(self.engine, self.log, self.admission)
-        self.hub.watch(self.log.thread.descriptor, self.log.sync_ended)
+        self.hub.watch(self.log.thread.watched, self.log.sync_ended)
         self.alarm = Alarm(self.hub, self._time_up)
         self.engine.blocking.waker = self.alarm
         self.loader = Loader(self.engine, self.disk, self._log_settings, self._rdb_path)

@@ -255,7 +255,7 @@ class AppendLog(JournalSink):
         return job
 
     def sync_ended(self) -> None:
-        """To be called when the thread's descriptor is readable."""
+        """To be called when the thread's ``watched`` is readable."""
         job = self.thread.finished()
         if job is not None:
             self._conclude(job)
@@ -297,8 +297,8 @@ class AppendLog(JournalSink):
 
     def flush_now(self) -> bool:
         """Appends and makes durable all there is, at once; False where that failed."""
-        while (job := self.thread.wait()) is not None:
-            self._conclude(job)
+        while self.thread.busy:
+            self.sync_ended()
         if self.writer is None:
             return True
         now = int(time.time() * 1000)
@@ -306,8 +306,8 @@ class AppendLog(JournalSink):
             self.append(self._journal.take(), now)
         self._write_postponed()
         self._retry(now)
-        while (job := self.thread.wait()) is not None:
-            self._conclude(job)
+        while self.thread.busy:
+            self.sync_ended()
         if self.error is None:
             job = self._job()
             job.run()

@@ -2,6 +2,8 @@
 
 The format is Redis 7's: a line ``file NAME seq N type T`` for each file, with ``b`` for the base, ``i`` for incremental
 files in their order, and ``h`` for history, which is about to be removed.  A name with unusual characters is quoted.
+Lines that start with ``#`` are skipped by Redis and Valkey; durastore's first line is one, and holds the CRC-64/ISO of
+the others, as a single flipped bit can make a file of the log one that is to be removed.
 The manifest is always replaced as a whole, after the files that it names are on disk.
 """
 
@@ -10,10 +12,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
+from durastore.persistence.checksum import crc64_iso
 from durastore.persistence.disk import Disk
 from durastore.protocol.parser import split_line
 
 SUFFIX = ".manifest"
+_CHECKSUM = b"#CRC64:"
 
 
 class AofError(Exception):
@@ -58,7 +62,8 @@ class Manifest:
     def render(self) -> bytes:
         """The manifest's text."""
         files = [*([self.base] if self.base else []), *self.history, *self.increments]
-        return "".join(f"file {_quoted(each.name)} seq {each.seq} type {each.kind}\n" for each in files).encode()
+        body = "".join(f"file {_quoted(each.name)} seq {each.seq} type {each.kind}\n" for each in files).encode()
+        return b"%b%016x\n%b" % (_CHECKSUM, crc64_iso(body), body)
 
     def copy(self) -> Manifest:
         """One that may be changed without changing this one."""
@@ -90,6 +95,10 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
         raise AofError(path, -1, "the manifest is empty")
     if not data.endswith(b"\n"):
         raise AofError(path, len(data), "the last line of the manifest is not complete")
+    if data.startswith(_CHECKSUM):
+        line, _, body = data.partition(b"\n")
+        if line[len(_CHECKSUM) :] != b"%016x" % crc64_iso(body):
+            raise AofError(path, 0, "checksum error in the manifest")
     for number, line in enumerate(data.split(b"\n")[:-1], 1):
         where = f"line {number}"
         if line.startswith(b"#"):

@@ -1,23 +1,32 @@
 """One file of the log, read for replay.
 
-``next_stretch`` hands out whole commands.  Where durastore wrote them they are a stretch that was verified; where Redis
-or Valkey did (a file of theirs, or what they appended to one of ours) they are as many commands as fit a piece.
+Where durastore wrote it, what is handed out is a stretch that was verified, and holds whole commands.  Where Redis or
+Valkey did (a file of theirs, or what they appended to one of ours) it is any piece of their commands: only whoever
+replays it knows where a command ends.
 """
 
 from __future__ import annotations
+
+from typing import Final, final
+
+from mypy_extensions import i64
 
 from durastore.persistence.aof.annotations import CHAIN_START, LINE_LIMIT, STRETCH_START, parse_header, stretch_checksum
 from durastore.persistence.aof.manifest import AofError
 from durastore.persistence.disk import Source
 from durastore.protocol.parser import ERROR, REQUEST, RequestParser
 
-PIECE = 1 << 20
+PIECE: Final = 1 << 20
+# So much more than is needed is read at a time.
+_AHEAD: Final = 1 << 18
 # What a foreign file may hold is limited by the machine, not by a client's limits.
-_NO_LIMIT = 1 << 62
+_NO_LIMIT: Final = 0x3FFFFFFFFFFFFFFF
+_NEXT_CHAIN: Final = b"\n" + CHAIN_START
+_NEXT_STRETCH: Final = b"\n" + STRETCH_START
 
 
 class TornTail(Exception):
-    """The file ends in the middle of something; up to ``offset`` it is good."""
+    """The file ends in the middle of something; up to ``offset`` it is good (-1: see ``whole_up_to``)."""
 
     def __init__(self, offset: int, reason: str) -> None:
         super().__init__(reason)
@@ -25,128 +34,176 @@ class TornTail(Exception):
         self.reason = reason
 
 
+@final
 class AofReader:
-    """Reads one file from ``offset`` on.
+    """Reads one file from ``offset`` on, where ``head`` was read already.
 
-    ``offset`` is always a place up to which the file is good and has been handed out.
+    Zeros at the end of the file are what a power failure leaves of writes that were not synced: the end of what was
+    written is before them.
     """
 
     def __init__(self, source: Source, name: str, head: bytes = b"", offset: int = 0) -> None:
         self.name = name
-        self.offset = offset
-        self.size = source.size
+        # How far the file was handed out.
+        self.offset: i64 = offset
+        # Whether what was handed out last is verified, and so holds whole commands.
         self.verified = False
-        self.timestamp_ms = 0
+        self._size: i64 = source.size
+        self._end: i64 = max(source.size - source.zeros_at_end(), offset)
         self._source = source
         self._buffer = head
+        self._pos: i64 = 0
         self._checksum = 0
         self._ours = False
 
-    def _fill(self, size: int) -> bool:
-        """Brings so many bytes into the buffer; False where the file has fewer left."""
-        if len(self._buffer) >= size:
-            return True
-        parts = [self._buffer]
-        have = len(self._buffer)
-        while have < size:
-            part = self._source.read(max(size - have, 1 << 16))
-            if not part:
-                break
-            parts.append(part)
-            have += len(part)
-        self._buffer = b"".join(parts)
-        return have >= size
+    def _fill(self, size: i64) -> i64:
+        """Brings so many bytes behind the position into the buffer, or all there are; returns how many are there."""
+        rest: i64 = self._end - self.offset
+        if size > rest:
+            size = rest
+        have: i64 = len(self._buffer) - self._pos
+        if have < size:
+            parts = [self._buffer[self._pos :]]
+            while have < size:
+                part = self._source.read(max(int(size - have), _AHEAD))
+                if not part:
+                    break
+                parts.append(part)
+                have += len(part)
+            self._buffer = b"".join(parts)
+            self._pos = 0
+        return have if have < rest else rest
 
-    def _take(self, size: int) -> bytes:
-        taken = self._buffer[:size]
-        self._buffer = self._buffer[size:]
+    def _take(self, size: i64) -> bytes:
+        start: i64 = self._pos
+        self._pos = start + size
         self.offset += size
-        return taken
+        return self._buffer[start : start + size]
 
-    def next_stretch(self) -> bytes | None:
+    def next_piece(self, boundary: bool) -> bytes | None:
         """The next commands to replay, None at the end.
 
-        Raises TornTail where the file ends too early, and AofError where it is damaged.
+        ``boundary`` says whether all that was handed out so far were whole commands.  Raises TornTail where the file
+        ends too early, and AofError where it is damaged.
         """
         while True:
-            self._fill(LINE_LIMIT)
-            if not self._buffer:
+            have = self._fill(LINE_LIMIT)
+            if have == 0:
+                if not boundary:
+                    raise TornTail(-1, "the file ends within a command")
+                if self._end < self._size:
+                    raise TornTail(int(self.offset), f"{self._size - self._end} zeros are no command")
                 return None
-            if self._buffer.startswith(CHAIN_START):
+            if not boundary:
+                return self._foreign(have)
+            if self._buffer.startswith(CHAIN_START, self._pos):
                 self._take(len(CHAIN_START))
                 self._checksum = 0
                 self._ours = True
                 continue
-            if len(self._buffer) < len(CHAIN_START) and CHAIN_START.startswith(self._buffer):
-                raise TornTail(self.offset, "the file ends within an annotation")
-            if self._ours and self._buffer.startswith(b"#") and not self._buffer.startswith(b"#TS:"):
-                return self._stretch()
-            self.verified = False
-            return self._foreign()
+            if self._buffer[self._pos] != 35:  # "#"
+                return self._foreign(have)
+            if have < len(CHAIN_START) and CHAIN_START.startswith(self._buffer[self._pos : self._pos + have]):
+                raise TornTail(int(self.offset), "the file ends within an annotation")
+            if self._ours and not self._buffer.startswith(b"#TS:", self._pos):
+                return self._stretch(have)
+            if self._buffer.startswith(STRETCH_START, self._pos):
+                raise AofError(self.name, int(self.offset), "a stretch without the start of its chain")
+            return self._foreign(have)
 
-    def _stretch(self) -> bytes:
+    def _stretch(self, have: i64) -> bytes:
         """A stretch of ours, verified."""
-        end = self._buffer.find(b"\n", 0, LINE_LIMIT) + 1
-        if not end:
-            if len(self._buffer) < LINE_LIMIT:
-                raise TornTail(self.offset, "the file ends within an annotation")
-            raise AofError(self.name, self.offset, "damaged annotation")
-        header = parse_header(self._buffer[:end])
+        start: i64 = self._pos
+        line = self._buffer[start : start + (have if have < LINE_LIMIT else LINE_LIMIT)]
+        width: i64 = line.find(b"\n") + 1
+        if width == 0 and have < LINE_LIMIT:
+            raise TornTail(int(self.offset), "the file ends within an annotation")
+        header = parse_header(line[:width])
         if header is None:
-            raise AofError(self.name, self.offset, "damaged annotation")
-        checksum, length, now = header
-        if self.offset + end + length > self.size:
+            raise AofError(self.name, int(self.offset), "damaged annotation")
+        checksum, announced, now = header
+        rest: i64 = self._end - self.offset - width
+        if announced > rest:
+            self._check_length(checksum, now, width)
             raise TornTail(
-                self.offset,
-                f"a stretch of {length} bytes was announced and {self.size - self.offset - end} are there",
+                int(self.offset), f"a stretch of {announced} bytes was announced and {rest} are there"
             )
-        if not self._fill(end + length):
-            raise TornTail(self.offset, "the file became shorter while it was read")
-        payload = self._buffer[end : end + length]
-        if stretch_checksum(self._checksum, length, now, payload) != checksum:
-            raise AofError(self.name, self.offset, f"checksum error in a stretch of {length} bytes")
+        length: i64 = announced
+        if self._fill(width + length) < width + length:
+            raise TornTail(int(self.offset), "the file became shorter while it was read")
+        start = self._pos + width
+        payload = self._buffer[start : start + length]
+        if stretch_checksum(self._checksum, announced, now, payload) != checksum:
+            raise AofError(self.name, int(self.offset), f"checksum error in a stretch of {announced} bytes")
         self._checksum = checksum
-        self.timestamp_ms = now
         self.verified = True
-        self._buffer = self._buffer[end + length :]
-        self.offset += end + length
+        self._pos = start + length
+        self.offset += width + length
         return payload
 
-    def _foreign(self) -> bytes:
-        """Whole commands that durastore did not write, up to our next annotation."""
-        wanted = PIECE
-        while True:
-            complete = self._fill(wanted)
-            good = self._whole_commands(self._buffer[:wanted] if complete else self._buffer)
-            if good:
-                return self._take(good)
-            if not complete:
-                raise TornTail(self.offset, "the file ends within a command")
-            wanted *= 2
+    def _check_length(self, checksum: int, now: int, width: i64) -> None:
+        """Raises AofError where the last stretch is whole and only its announced length is wrong."""
+        rest: i64 = self._end - self.offset - width
+        self._fill(width + rest)
+        payload = self._buffer[self._pos + width : self._pos + width + rest]
+        if stretch_checksum(self._checksum, len(payload), now, payload) == checksum:
+            raise AofError(self.name, int(self.offset), "damaged length of a stretch")
 
-    def _whole_commands(self, data: bytes) -> int:
-        """How many bytes of the data are whole commands, and come before a chain of ours."""
-        parser = RequestParser(_NO_LIMIT, _NO_LIMIT)
+    def _foreign(self, have: i64) -> bytes:
+        """A piece that durastore did not write, up to what may be an annotation of ours."""
+        self.verified = False
+        self._ours = False
+        if have < _AHEAD:
+            have = self._fill(PIECE)
+        # What looks like an annotation may be part of a value; then the next piece begins with it.  At the end of the
+        # buffer it may be cut in two.
+        size: i64 = have
+        if self.offset + have < self._end:
+            size -= len(_NEXT_CHAIN)
+        start: i64 = self._pos
+        end: i64 = start + size
+        for text in (_NEXT_CHAIN, _NEXT_STRETCH):
+            found: i64 = self._buffer.find(text, start, min(start + have, end + len(text)))
+            if found != -1 and found + 1 < end:
+                end = found + 1
+        return self._take(end - start)
+
+
+def complaint(error: bytes) -> str:
+    """What a parser found wrong with a log."""
+    return error.removeprefix(b"ERR Protocol error: ").decode("utf-8", "replace")
+
+
+def whole_up_to(source: Source, name: str, start: int, end: int) -> int:
+    """Up to where the commands between two offsets of a file are whole.
+
+    A transaction that has no end counts for nothing.  Raises AofError, which tells where it begins, where there is
+    something that is no command.
+    """
+    parser = RequestParser(_NO_LIMIT, _NO_LIMIT)
+    parser.annotations = True
+    skip = start
+    while skip:
+        skip -= len(source.read(min(skip, PIECE)))
+    fed = start
+    good = start
+    transaction = -1
+    while fed < end:
+        data = source.read(min(end - fed, PIECE))
+        if not data:
+            break
+        fed += len(data)
         parser.feed(data)
-        good = 0
-        while good < len(data):
-            start = data[good]
-            if start == 35:  # "#"
-                if data.startswith(CHAIN_START, good):
-                    break
-                if data.startswith(STRETCH_START, good):
-                    raise AofError(self.name, self.offset + good, "a stretch without the start of its chain")
-                end = data.find(b"\n", good) + 1
-                if not end:
-                    break
-                parser.pos = good = end
-                continue
-            if start != 42:  # "*"
-                raise AofError(self.name, self.offset + good, "no command starts here")
-            outcome = parser.next()
-            if outcome == ERROR:
-                raise AofError(self.name, self.offset + good, parser.error.decode("utf-8", "replace"))
-            if outcome != REQUEST:
-                break
-            good = int(parser.pos)
-        return good
+        while (outcome := parser.next()) == REQUEST:
+            begin = good
+            good = fed - len(parser.buf) + int(parser.pos)
+            word = parser.argv[0].lower()
+            if word == b"multi":
+                transaction = begin
+            elif word in (b"exec", b"discard"):
+                transaction = -1
+        if outcome == ERROR:
+            raise AofError(name, good, complaint(parser.error))
+    if parser.at_boundary():
+        good = fed
+    return good if transaction == -1 else transaction

@@ -37,6 +37,8 @@ log = logging.getLogger("durastore.persistence")
 
 # After a failed rewrite, the next automatic one waits so many seconds.
 RETRY_DELAY = 60
+# One that mends the log is tried again after so many.
+MEND_DELAY = 1
 
 
 class Rewriter:
@@ -210,7 +212,7 @@ class Rewriter:
             or (self._log.writer is not None and not self._log.writer.trusted)
         )
         waiting = self.failures > 0 and time.monotonic() - self._failed_at < RETRY_DELAY
-        if self.scheduled or (broken and time.monotonic() - self._failed_at >= 1) or (grown and not waiting):
+        if self.scheduled or (broken and time.monotonic() - self._failed_at >= MEND_DELAY) or (grown and not waiting):
             if grown:
                 log.info("Starting automatic rewriting of AOF: it has grown to %d bytes", self.current_size())
             self.start()

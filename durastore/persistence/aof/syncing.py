@@ -1,8 +1,8 @@
 """The thread that fsyncs the files of the log, one job at a time, while the event loop goes on.
 
-A job is handed over through a queue and comes back through another; an eventfd, which the event loop watches beside its
-sockets, tells that one came back.  Nothing of this passes through trio's own worker threads, whose hand-over takes as
-long as a fast disk's fsync.
+A job is handed over through a pipe, and another pipe, which the event loop watches beside its sockets, tells that it is
+done.  Nothing of this passes through trio's own worker threads, whose hand-over takes as long as a fast disk's fsync;
+and where the loop of the thread is compiled, it never asks for the interpreter's lock (``syncloop``).
 """
 
 from __future__ import annotations
@@ -10,12 +10,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
+from collections import deque
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
 
 import trio
 
+from durastore.persistence.aof.syncloop import sync_descriptors
 from durastore.persistence.aof.writer import AofWriter
+
+# What the thread is told instead of a descriptor: that there is a job that only ``SyncJob.run`` can do, or none.
+_ASK = (-1).to_bytes(4, sys.byteorder, signed=True)
+_DONE = bytes(4)
 
 
 class SyncJob:
@@ -27,6 +33,10 @@ class SyncJob:
         self.target = target
         # Taken for failed until it is known that it was not.
         self.error: OSError | None = OSError(errno.EIO, "the fsync did not end")
+
+    def descriptor(self) -> int:
+        """The descriptor that is all there is to sync, or -1."""
+        return self.files[0].file.descriptor() if len(self.files) == 1 and not self.retired else -1
 
     def run(self) -> None:
         """Does it; why it failed is in ``error``, None where it did not."""
@@ -43,41 +53,46 @@ class SyncJob:
 
 
 class SyncThread:
-    """Does jobs; ``descriptor`` becomes readable when one is done, and ``finished`` has it."""
+    """Does jobs; ``watched`` becomes readable when one is done, and ``finished`` has it."""
 
     def __init__(self) -> None:
-        self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        # Whether jobs may be handed over, and whether there is one under way.
+        self._take, self._hand = os.pipe2(os.O_CLOEXEC)
+        self.watched, self._tell = os.pipe2(os.O_CLOEXEC)
+        # Whether jobs may be handed over.
         self.alive = False
-        self.busy = False
+        self.job: SyncJob | None = None
         self._ending = False
-        self._jobs: SimpleQueue[SyncJob | None] = SimpleQueue()
-        self._done: SimpleQueue[SyncJob] = SimpleQueue()
+        # For the thread: a job that is not just a descriptor.
+        self._asked: deque[SyncJob] = deque()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is under way."""
+        return self.job is not None
 
     def begin(self, job: SyncJob) -> None:
         """Hands a job over; there is at most one at a time."""
         assert self.alive
-        assert not self.busy
-        self.busy = True
-        self._jobs.put(job)
+        assert self.job is None
+        self.job = job
+        descriptor = job.descriptor()
+        if descriptor >= 0:
+            os.write(self._hand, descriptor.to_bytes(4, sys.byteorder))
+        else:
+            self._asked.append(job)
+            os.write(self._hand, _ASK)
 
     def finished(self) -> SyncJob | None:
-        """The job that is done, or None: the descriptor may be readable for one that ``wait`` has had."""
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self.descriptor)
-        try:
-            job = self._done.get_nowait()
-        except Empty:
+        """The job that is done, as ``watched`` tells; keeps the caller until it is.  None where there is none."""
+        job = self.job
+        if job is None:
             return None
-        self.busy = False
-        return job
-
-    def wait(self) -> SyncJob | None:
-        """Keeps the caller until the job under way is done; None where there is none."""
-        if not self.busy:
-            return None
-        job = self._done.get()
-        self.busy = False
+        outcome = int.from_bytes(os.read(self.watched, 4), sys.byteorder)
+        if outcome:
+            job.error = OSError(outcome, os.strerror(outcome))
+        elif job.descriptor() >= 0:
+            job.error = None
+        self.job = None
         return job
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -90,7 +105,7 @@ class SyncThread:
             finally:
                 self._ending = True
                 self.alive = False
-                self._jobs.put(None)
+                os.write(self._hand, _ASK)
 
     def _begun(self, ready: Callable[[], None]) -> None:
         if not self._ending:
@@ -99,9 +114,17 @@ class SyncThread:
 
     def _work(self, ready: Callable[[], None]) -> None:
         trio.from_thread.run_sync(self._begun, ready)
-        while (job := self._jobs.get()) is not None:
+        while True:
+            sync_descriptors(self._take, self._tell)
+            if not self._asked:
+                return
+            job = self._asked.popleft()
             try:
                 job.run()
             finally:
-                self._done.put(job)
-                os.eventfd_write(self.descriptor, 1)
+                os.write(self._tell, _DONE)
+
+    def close(self) -> None:
+        """Gives the descriptors back."""
+        for descriptor in (self._take, self._hand, self.watched, self._tell):
+            os.close(descriptor)

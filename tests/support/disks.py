@@ -1,0 +1,211 @@
+"""A disk in memory that fails when it is told to, and that tells what a power failure leaves.
+
+Every call is counted, so that a test can have the first, the second ... the last one fail.  The model is the harshest
+that POSIX allows: what is not fsynced is gone after a power failure, a name counts once its folder was fsynced, and
+what an fsync could not write is lost for good, though a later fsync says that all is well.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable
+
+from durastore.persistence.disk import Disk, File, Lock, Source
+
+
+class Inode:
+    """A file: what reads see, and what is on disk."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.data = bytearray(data)
+        self.synced = bytes(data)
+        # Where bytes begin that a failed fsync has lost; the length of the data where there are none.
+        self.lost: list[tuple[int, int]] = []
+
+    def sync(self) -> None:
+        kept = bytearray(self.data)
+        for start, end in self.lost:
+            kept[start:end] = bytes(min(end, len(kept)) - start) if start < len(kept) else b""
+        self.synced = bytes(kept)
+
+    def lose(self) -> None:
+        """What was not on disk yet is neither there now, nor will it be."""
+        self.lost.append((len(self.synced), len(self.data)))
+
+
+Fault = Callable[[str, str], OSError | None]
+
+
+class MemoryDisk(Disk):
+    """``fault(operation, path)`` is asked before each call, and gives the error with which it is to fail.
+
+    A write that fails has taken half of its data before; ``calls`` are all calls so far.
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[str, Inode] = {}
+        self.synced_names: dict[str, Inode] = {}
+        self.folders: set[str] = {"/"}
+        self.calls: list[tuple[str, str]] = []
+        self.fault: Fault | None = None
+        self.opened = 0
+        self._lock = threading.Lock()
+
+    def after_power_failure(self) -> MemoryDisk:
+        """The disk of the machine that starts again: only what is known to be on disk is there."""
+        return self._again(self.synced_names, lambda inode: inode.synced)
+
+    def after_kill(self) -> MemoryDisk:
+        """The disk after the process was killed: the system has everything that was written."""
+        return self._again(self.names, lambda inode: bytes(inode.data))
+
+    def after_luck(self) -> MemoryDisk:
+        """The disk after a power failure that has left the newest names, and of each file what was synced."""
+        return self._again(self.names, lambda inode: inode.synced)
+
+    def _again(self, names: dict[str, Inode], content: Callable[[Inode], bytes]) -> MemoryDisk:
+        disk = MemoryDisk()
+        disk.folders = set(self.folders)
+        disk.names = {path: Inode(content(inode)) for path, inode in names.items()}
+        disk.synced_names = dict(disk.names)
+        return disk
+
+    def check(self, operation: str, path: str) -> None:
+        """Counts a call, and fails if it is to."""
+        with self._lock:
+            self.calls.append((operation, path))
+        if self.fault is not None:
+            error = self.fault(operation, path)
+            if error is not None:
+                raise error
+
+    def _inode(self, path: str) -> Inode:
+        try:
+            return self.names[path]
+        except KeyError:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+
+    def create(self, path: str) -> File:
+        self.check("create", path)
+        inode = self.names.get(path)
+        if inode is None:
+            inode = self.names[path] = Inode()
+        else:
+            # The same file, emptied.
+            inode.data = bytearray()
+            inode.lost = []
+        return MemoryFile(self, path, inode)
+
+    def append(self, path: str) -> File:
+        self.check("append", path)
+        if path not in self.names:
+            self.names[path] = Inode()
+        return MemoryFile(self, path, self.names[path])
+
+    def open(self, path: str) -> Source:
+        self.check("open", path)
+        return MemorySource(self, path, bytes(self._inode(path).data))
+
+    def exists(self, path: str) -> bool:
+        self.check("exists", path)
+        return path in self.names or path in self.folders
+
+    def list(self, folder: str) -> list[str]:
+        self.check("list", folder)
+        return sorted(os.path.basename(path) for path in self.names if os.path.dirname(path) == folder)
+
+    def make_folder(self, folder: str) -> None:
+        self.check("make_folder", folder)
+        self.folders.add(folder)
+
+    def rename(self, old: str, new: str) -> None:
+        self.check("rename", new)
+        self.names[new] = self._inode(old)
+        del self.names[old]
+
+    def remove(self, path: str) -> None:
+        self.check("remove", path)
+        self._inode(path)
+        del self.names[path]
+
+    def fsync_folder(self, folder: str) -> None:
+        self.check("fsync_folder", folder)
+        for path in [path for path in self.synced_names if os.path.dirname(path) == folder]:
+            del self.synced_names[path]
+        for path, inode in list(self.names.items()):
+            if os.path.dirname(path) == folder:
+                self.synced_names[path] = inode
+
+    def lock(self, path: str) -> Lock:
+        self.check("lock", path)
+        return MemoryLock()
+
+
+class MemoryLock(Lock):
+    def close(self) -> None:
+        pass
+
+
+class MemoryFile(File):
+    def __init__(self, disk: MemoryDisk, path: str, inode: Inode) -> None:
+        self._disk = disk
+        self._path = path
+        self._inode = inode
+        self._open = True
+        disk.opened += 1
+
+    def write(self, data: bytes) -> int:
+        assert self._open
+        try:
+            self._disk.check("write", self._path)
+        except OSError:
+            self._inode.data += data[: len(data) // 2]
+            raise
+        # Half of what is asked, where that is enough to notice who takes it for all.
+        taken = len(data) if len(data) < 64 else len(data) // 2 + 1
+        self._inode.data += data[:taken]
+        return taken
+
+    def fsync(self) -> None:
+        assert self._open
+        try:
+            self._disk.check("fsync", self._path)
+        except OSError:
+            self._inode.lose()
+            raise
+        self._inode.sync()
+
+    def truncate(self, size: int) -> None:
+        assert self._open
+        self._disk.check("truncate", self._path)
+        del self._inode.data[size:]
+        self._inode.lost = [(start, min(end, size)) for start, end in self._inode.lost if start < size]
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._disk.opened -= 1
+
+
+class MemorySource(Source):
+    def __init__(self, disk: MemoryDisk, path: str, data: bytes) -> None:
+        self._disk = disk
+        self._path = path
+        self._data = data
+        self._pos = 0
+        self.size = len(data)
+        disk.opened += 1
+
+    def read(self, size: int, /) -> bytes:
+        self._disk.check("read", self._path)
+        taken = self._data[self._pos : self._pos + size]
+        self._pos += len(taken)
+        return taken
+
+    def zeros_at_end(self) -> int:
+        return self.size - len(self._data.rstrip(b"\0"))
+
+    def close(self) -> None:
+        self._disk.opened -= 1

@@ -1,0 +1,267 @@
+"""Logs that are damaged: refused with file, offset and reason, cut off where they are torn, and never misread."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from durastore.persistence.aof.log import LogSettings
+from durastore.persistence.aof.manifest import LogFile, Manifest
+from durastore.persistence.aof.writer import AofWriter
+from durastore.persistence.loader import Loader, LoadError
+from durastore.persistence.rdb import RdbWriter
+from durastore.protocol.parser import encode_request
+from support.disks import Inode, MemoryDisk
+from support.engines import engine
+from support.resp import request
+
+FOLDER = "/appendonlydir"
+PREFIX = "appendonly.aof"
+BASE = f"{FOLDER}/{PREFIX}.1.base.rdb"
+FIRST = f"{FOLDER}/{PREFIX}.1.incr.aof"
+LAST = f"{FOLDER}/{PREFIX}.2.incr.aof"
+MANIFEST = f"{FOLDER}/{PREFIX}.manifest"
+Content = dict[bytes, object]
+
+
+def settings(truncated: bool = True) -> LogSettings:
+    return LogSettings(
+        folder=FOLDER, filename=PREFIX, fsync="always", timestamps=False, rdb_preamble=True, no_fsync_on_rewrite=False,
+        rewrite_percentage=100, rewrite_min_size=0, load_truncated=truncated, incremental_fsync=True,
+    )  # fmt: skip
+
+
+class Reloader:
+    """Loads one disk after the other."""
+
+    def __init__(self) -> None:
+        self.engine = engine()
+
+    def load(self, disk: MemoryDisk, truncated: bool = True) -> Content:
+        loader = Loader(self.engine, disk, lambda: settings(truncated), lambda: "/dump.rdb")
+        loader.reload_log()
+        db = self.engine.instance.keyspace.databases[0]
+        return {key: db.lookup(key, 1) for key in db.scan(0, 1 << 30, 1)[1]}
+
+
+def base() -> bytes:
+    writer = RdbWriter(True, True)
+    writer.begin([])
+    writer.select(0, 2, 0)
+    writer.entry(b"a", b"1", -1)
+    writer.entry(b"b", b"some text", -1)
+    writer.end()
+    return writer.take()
+
+
+def increment(disk: MemoryDisk, path: str, *stretches: bytes, timestamps: bool = False) -> None:
+    writer = AofWriter(disk, path, 0, timestamps)
+    for i, stretch in enumerate(stretches):
+        writer.append(stretch, 1_700_000_000_000 + i * 1000)
+    writer.close()
+
+
+def small_log() -> MemoryDisk:
+    disk = MemoryDisk()
+    disk.names[BASE] = Inode(base())
+    select = encode_request([b"SELECT", b"0"])
+    increment(disk, FIRST, select + encode_request([b"INCR", b"a"]), encode_request([b"APPEND", b"b", b"!"]))
+    increment(
+        disk,
+        LAST,
+        select + encode_request([b"INCR", b"a"]),
+        encode_request([b"MULTI"]) + encode_request([b"SET", b"c", b"x\r\n#CRC64:"]) + encode_request([b"EXEC"]),
+        encode_request([b"SET", b"d", b"last"]),
+        timestamps=True,
+    )
+    manifest = Manifest(
+        LogFile(f"{PREFIX}.1.base.rdb", 1, "b"), [LogFile(f"{PREFIX}.{i}.incr.aof", i, "i") for i in (1, 2)]
+    )
+    disk.names[MANIFEST] = Inode(manifest.render())
+    return disk
+
+
+WHOLE = {b"a": b"3", b"b": b"some text!", b"c": b"x\r\n#CRC64:", b"d": b"last"}
+
+
+def text_of(value: object) -> object:
+    return bytes(value.data) if hasattr(value, "data") else value
+
+
+def changed(disk: MemoryDisk, path: str, data: bytes) -> MemoryDisk:
+    twin = MemoryDisk()
+    twin.names = {name: Inode(bytes(inode.data)) for name, inode in disk.names.items()}
+    twin.names[path] = Inode(data)
+    return twin
+
+
+@pytest.mark.parametrize("path", [BASE, FIRST, LAST, MANIFEST])
+def test_a_flipped_bit_is_refused_or_changes_nothing(path: str) -> None:
+    disk = small_log()
+    reloader = Reloader()
+    assert {key: text_of(value) for key, value in reloader.load(disk).items()} == WHOLE
+    data = bytes(disk.names[path].data)
+    harmless = 0
+    refusals = []
+    for place in range(len(data)):
+        for bit in range(8):
+            flipped = bytearray(data)
+            flipped[place] ^= 1 << bit
+            damaged = changed(disk, path, bytes(flipped))
+            try:
+                found = reloader.load(damaged)
+            except LoadError as error:
+                refusals.append(str(error))
+            else:
+                harmless += 1
+                assert {key: text_of(value) for key, value in found.items()} == WHOLE, (place, bit)
+    assert all(FOLDER in refusal for refusal in refusals), "each names its file"
+    # The word that says that a line holds a checksum is a comment like any other when it is changed.
+    assert harmless <= (8 * 8 if path == MANIFEST else 0)
+
+
+def test_a_log_that_is_cut_anywhere_has_whole_stretches_and_goes_on() -> None:
+    disk = small_log()
+    reloader = Reloader()
+    data = bytes(disk.names[LAST].data)
+    states = []
+    for size in range(len(data) + 1):
+        cut = changed(disk, LAST, data[:size])
+        found = {key: text_of(value) for key, value in reloader.load(cut).items()}
+        if found not in states:
+            states.append(found)
+        assert found == states[-1], "never back to an earlier state"
+        # What was cut off is gone from the file as well, so that what is appended now stands behind whole stretches.
+        writer = AofWriter(cut, LAST, len(cut.names[LAST].data), False)
+        writer.append(encode_request([b"SET", b"after", b"x"]), 1)
+        assert reloader.load(cut).keys() == {*found, b"after"}
+    assert states == [
+        {b"a": b"2", b"b": b"some text!"},
+        {b"a": b"3", b"b": b"some text!"},
+        {b"a": b"3", b"b": b"some text!", b"c": b"x\r\n#CRC64:"},
+        WHOLE,
+    ]
+
+
+def test_only_the_last_file_may_end_early_and_only_where_that_is_allowed() -> None:
+    disk = small_log()
+    reloader = Reloader()
+    data = bytes(disk.names[FIRST].data)
+    with pytest.raises(LoadError, match=rf"{FIRST}, offset \d+: .*not the last file"):
+        reloader.load(changed(disk, FIRST, data[:-1]))
+    # Behind it there are only empty files: a crash in the middle of a rewrite leaves this.
+    emptied = changed(disk, FIRST, data[:-1])
+    emptied.names[LAST] = Inode()
+    assert reloader.load(emptied) == {b"a": b"2", b"b": b"some text"}
+    last = bytes(disk.names[LAST].data)
+    with pytest.raises(LoadError, match=rf"{LAST}, offset \d+: .*aof-load-truncated is off"):
+        reloader.load(changed(disk, LAST, last[:-1]), truncated=False)
+
+
+@pytest.mark.parametrize("zeros", [1, 7, 4096, 200_000])
+def test_zeros_at_the_end_are_what_a_power_failure_leaves(zeros: int) -> None:
+    disk = small_log()
+    reloader = Reloader()
+    data = bytes(disk.names[LAST].data)
+    assert reloader.load(changed(disk, LAST, data + bytes(zeros))).keys() == WHOLE.keys()
+    torn = data[:-3] + bytes(zeros)
+    assert reloader.load(changed(disk, LAST, torn)).keys() == WHOLE.keys() - {b"d"}
+    with pytest.raises(LoadError, match=rf"{FIRST}, offset \d+"):
+        reloader.load(changed(disk, FIRST, bytes(disk.names[FIRST].data) + bytes(zeros)))
+
+
+def test_other_garbage_at_the_end_is_refused() -> None:
+    disk = small_log()
+    reloader = Reloader()
+    data = bytes(disk.names[LAST].data)
+    chance = random.Random(5)
+    places = []
+    for _ in range(50):
+        garbage = chance.randbytes(chance.randrange(1, 100)) + b"\x01"
+        try:
+            found = reloader.load(changed(disk, LAST, data + garbage))
+        except LoadError as error:
+            places.append(str(error).partition(LAST)[2].partition(":")[0])
+        else:
+            # It happened to look like the beginning of something, and was cut off.
+            assert garbage[0] in b"#*"
+            assert found.keys() == WHOLE.keys()
+    assert set(places) == {f", offset {len(data)}"}
+
+
+def foreign(*commands: bytes) -> MemoryDisk:
+    disk = MemoryDisk()
+    disk.names[FIRST] = Inode(b"".join(commands))
+    disk.names[MANIFEST] = Inode(b"file appendonly.aof.1.incr.aof seq 1 type i\n")
+    return disk
+
+
+def test_a_foreign_log_is_cut_at_every_byte() -> None:
+    commands = [
+        request("SELECT", 0), b"#TS:1700000000\r\n", request("SET", "a", "x\n#DURASTORE-AOF:1\r\n"),
+        request("MULTI"), request("SET", "b", "MULTI"), request("SET", "c", "x\n#CRC64:"), request("EXEC"),
+        request("SET", "d", 1),
+    ]  # fmt: skip
+    whole = b"".join(commands)
+    ends = [len(b"".join(commands[:i])) for i in range(len(commands) + 1)]
+    reloader = Reloader()
+    for size in range(len(whole) + 1):
+        disk = foreign(whole[:size])
+        found = reloader.load(disk).keys()
+        assert (b"a" in found) == (size >= ends[3])
+        assert (b"b" in found) == (b"c" in found) == (size >= ends[7])
+        assert (b"d" in found) == (size >= ends[8])
+        kept = len(disk.names[FIRST].data)
+        # Up to the last whole command, and up to the beginning of a transaction that has no end.
+        assert kept in ([size] if size in ends and not ends[3] < size < ends[7] else ends)
+        assert kept <= size
+        if ends[3] < size < ends[7]:
+            assert kept == ends[3]
+
+
+def test_a_long_foreign_log_is_read_in_pieces_and_goes_on_as_ours() -> None:
+    values = [b"v" * (i * 37 % 5000) + b"\n#DURASTORE-AOF:1\r\n" * (i % 3) for i in range(1500)]
+    disk = foreign(*(encode_request([b"SET", b"k%d" % i, value]) for i, value in enumerate(values)))
+    assert len(disk.names[FIRST].data) > 3 << 20
+    writer = AofWriter(disk, FIRST, len(disk.names[FIRST].data), False)
+    writer.append(encode_request([b"SET", b"k7", b"changed"]), 1)
+    disk.names[FIRST].data += encode_request([b"SET", b"k8", b"changed by them"])
+    values[7] = b"changed"
+    values[8] = b"changed by them"
+    reloader = Reloader()
+    assert reloader.load(disk) == {b"k%d" % i: value for i, value in enumerate(values)}
+    # A flipped bit in our part is noticed there as well.
+    data = bytearray(disk.names[FIRST].data)
+    data[data.rindex(b"k7")] ^= 1
+    with pytest.raises(LoadError, match="checksum error"):
+        reloader.load(foreign(bytes(data)))
+
+
+@pytest.mark.parametrize(
+    ("tail", "reason"),
+    [
+        (b"SET a b\r\n", "no command starts here"),
+        (b"*1\r\n+PING\r\n", r"expected '\$', got '\+'"),
+        (b"*x\r\n", "invalid multibulk length"),
+        (b"*1\r\n$-1\r\n", "invalid bulk length"),
+    ],
+)
+def test_what_is_no_command_is_refused_where_it_stands(tail: bytes, reason: str) -> None:
+    good = request("SET", "a", 1) * 3
+    with pytest.raises(LoadError, match=rf"{FIRST}, offset {len(good)}: {reason}"):
+        Reloader().load(foreign(good + tail))
+
+
+def test_a_command_that_is_not_known_is_refused() -> None:
+    with pytest.raises(LoadError, match=rf"{FIRST}, offset 0: .*unknown command 'NOSUCH'"):
+        Reloader().load(foreign(request("SET", "a", 1), request("NOSUCH", "x")))
+
+
+def test_a_missing_file_is_named() -> None:
+    disk = small_log()
+    del disk.names[FIRST]
+    with pytest.raises(LoadError, match=rf"{FIRST} is missing"):
+        Reloader().load(disk)
+    assert Path(FIRST).name in bytes(disk.names[MANIFEST].data).decode()
