@@ -192,6 +192,7 @@ class _RealLock(Lock):
         os.close(self._fd)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class RealDisk(Disk):
     """The file system."""
 

@@ -267,7 +267,7 @@ class Loader:
                 offset = self._whole_up_to(path, start, offset if offset != -1 else source.size)
             self._torn(path, offset, source.size, tail.reason, last)
         except AofError as error:
-            if isinstance(error, _Unclear):
+            if error.vague:
                 # It says where, unless only the engine knows why.
                 self._whole_up_to(path, start, source.size)
             raise LoadError(f"Bad file format reading the append only file {error}") from error
@@ -320,10 +320,6 @@ class _Prefixed:
         return self._source.read(size)
 
 
-class _Unclear(AofError):
-    """Something in a piece of a log is wrong."""
-
-
 class _Replay:
     """Runs the commands of one file of the log."""
 
@@ -360,6 +356,6 @@ class _Replay:
 
     def _failed(self, reader: AofReader, offset: int) -> None:
         reason = complaint(self._session.failure)
-        if reader.verified:
-            raise AofError(self._path, offset, reason)
-        raise _Unclear(self._path, offset, f"{reason} (in the {reader.offset - offset} bytes from there on)")
+        if not reader.verified:
+            reason += f" (in the {reader.offset - offset} bytes from there on)"
+        raise AofError(self._path, offset, reason, vague=not reader.verified)

@@ -21,13 +21,17 @@ _CHECKSUM = b"#CRC64:"
 
 
 class AofError(Exception):
-    """The log cannot be used; says which file, where in it, and why."""
+    """The log cannot be used; says which file, where in it, and why.
 
-    def __init__(self, file: str, offset: int, reason: str) -> None:
+    With ``vague`` the place is only the beginning of the piece in which it is.
+    """
+
+    def __init__(self, file: str, offset: int, reason: str, vague: bool = False) -> None:
         super().__init__(f"{file}, offset {offset}: {reason}" if offset >= 0 else f"{file}: {reason}")
         self.file = file
         self.offset = offset
         self.reason = reason
+        self.vague = vague
 
 
 @dataclass(frozen=True)
