@@ -25,6 +25,7 @@ HOT = [
     "durastore/persistence/lzf.py",
     "durastore/persistence/rdb/*.py",
     "durastore/persistence/snapshot.py",
+    "durastore/persistence/loading.py",
     "durastore/persistence/checksum.py",
     "durastore/persistence/disk.py",
     "durastore/persistence/aof/annotations.py",
@@ -32,6 +33,7 @@ HOT = [
     "durastore/persistence/aof/writer.py",
     "durastore/persistence/aof/syncing.py",
     "durastore/persistence/aof/log.py",
+    "durastore/persistence/aof/reader.py",
     "durastore/server/hub.py",
 ]
 

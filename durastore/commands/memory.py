@@ -9,6 +9,7 @@ from durastore.commands.client import Client
 from durastore.commands.connection import integer_or
 from durastore.commands.errors import SYNTAX, CommandError
 from durastore.commands.spec import LOADING, READONLY, STALE, command
+from durastore.keyspace.compact import INLINE_MAX
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set
@@ -31,8 +32,8 @@ def memory(client: Client, argv: list[bytes]) -> None:
     """MEMORY, whose subcommands do the work."""
 
 
-# A key's share of its segment's dict: an entry of 24 bytes and its index, at the usual filling.
-_DICT_SLOT: Final = 40
+# What a compact dict takes for an entry beside its key and value: a head, and a slot at the usual filling.
+_ENTRY: Final = 19
 
 
 def _words_size(words: list[bytes], samples: int, total: int) -> int:
@@ -45,7 +46,7 @@ def _words_size(words: list[bytes], samples: int, total: int) -> int:
 
 def _value_size(value: object, samples: int) -> int:
     if isinstance(value, bytes):
-        return sys.getsizeof(value)
+        return len(value) if len(value) <= INLINE_MAX else 8 + sys.getsizeof(value)
     if isinstance(value, RawString):
         return sys.getsizeof(value.data) + 40
     if isinstance(value, List):
@@ -83,9 +84,9 @@ def memory_usage(client: Client, argv: list[bytes]) -> None:
     if value is None:
         client.reply.null()
         return
-    size = _value_size(value, samples) + sys.getsizeof(key) + _DICT_SLOT
+    size = _value_size(value, samples) + len(key) + _ENTRY
     if client.db.get_expiry(key) != -1:
-        size += _DICT_SLOT + 32
+        size += 8 + len(key) + _ENTRY
     client.reply.integer(size)
 
 
@@ -109,8 +110,8 @@ def memory_stats(client: Client, argv: list[bytes]) -> None:
             for db in databases:
                 reply.bulk(b"db.%d" % db.index)
                 reply.map(3)
-                _write(reply, b"overhead.hashtable.main", int(db.table.count) * _DICT_SLOT)
-                _write(reply, b"overhead.hashtable.expires", int(db.table.expires_count) * _DICT_SLOT)
+                _write(reply, b"overhead.hashtable.main", int(db.table.count) * _ENTRY)
+                _write(reply, b"overhead.hashtable.expires", int(db.table.expires_count) * (_ENTRY + 8))
                 _write(reply, b"overhead.hashtable.slot-to-keys", 0)
         _write(reply, name, value)
 

@@ -8,8 +8,8 @@ from mypy_extensions import i64
 
 from durastore.commands.tablerow import Command
 from durastore.keyspace.chunked import Chunked
+from durastore.keyspace.compact import CompactDict, prefetch
 from durastore.keyspace.database import Database
-from durastore.keyspace.prefetch import prefetch
 from durastore.keyspace.values import Value
 
 # How many requests are parsed ahead at most, and about how many words they may have.
@@ -56,7 +56,7 @@ class Batch:
 
     def _prefetch_keys(self, db: Database) -> None:
         table = db.table
-        tables: list[dict[bytes, object]] = []
+        tables: list[CompactDict[object]] = []
         keys: list[bytes] = []
         i: i64 = 0
         while i < self.count and len(keys) < KEYS:
@@ -80,7 +80,7 @@ class Batch:
             prefetch(tables, keys)
 
     def _prefetch_elements(self, db: Database) -> None:
-        tables: list[dict[bytes, object]] = []
+        tables: list[CompactDict[object]] = []
         elements: list[bytes] = []
         container: Chunked | None = None
         known = b""
@@ -99,7 +99,7 @@ class Batch:
             key = argv[1]
             if key != known:
                 known = key
-                value = db.table.find(key).items.get(key)
+                value = db.table.find(key).items[key]
                 container = value.elements() if isinstance(value, Value) else None
                 if container is not None and container.count < LARGE:
                     container = None

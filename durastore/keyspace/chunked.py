@@ -1,7 +1,7 @@
 """A dict for containers of any size: the elements of a large hash or set.
 
 An extendible hash as in ``durastore.keyspace.table``: a directory indexed by the top bits of an element's hash, over
-chunks that are plain dicts and split in two when they are full.  So growing never pauses in proportion to the whole,
+chunks that split in two when they are full.  So growing never pauses in proportion to the whole,
 cursors are positions in hash space, and a random element is found in one chunk.
 
 Copying costs the directory only, one reference for some hundred elements: every chunk names its owner, and whoever
@@ -21,9 +21,10 @@ from typing import Final, final
 from librt.random import randrange
 from mypy_extensions import i64
 
+from durastore.keyspace.compact import CompactDict
 from durastore.keyspace.positions import CURSOR_SHIFT, HALF, HASH_BITS, HASH_MASK, scan_segment
 
-# The number of elements at which CPython's dict would grow from a table of 1024 slots; a half fits 512 slots.
+# As for a database's segments (``durastore.keyspace.table``).
 CHUNK_LIMIT: Final = 682
 # Two neighbours with fewer elements than this together become one chunk.
 _SPARSE: Final = CHUNK_LIMIT // 4
@@ -44,23 +45,12 @@ class Chunk:
 
     def __init__(self, owner: Owner, start: i64, depth: i64) -> None:
         self.owner = owner
-        self.items: dict[bytes, object] = {}
-        self.expires: dict[bytes, int] | None = None
+        self.items: CompactDict[object] = CompactDict()
+        self.expires: CompactDict[int] | None = None
         # No element expires before this time.
         self.next_expiry: i64 = NEVER
         self.start: i64 = start
         self.depth: i64 = depth
-        # The keys once more, in any order, from the first random draw on until a key is removed by its name: a dict
-        # has no n-th key, and walking to one touches the memory of each key on the way.
-        self.drawn: list[bytes] | None = None
-
-    def random_index(self) -> i64:
-        """A random index of ``drawn``, which is made if need be; there must be a key."""
-        drawn = self.drawn
-        if drawn is None:
-            drawn = list(self.items)
-            self.drawn = drawn
-        return randrange(len(drawn))
 
 
 @final
@@ -86,7 +76,7 @@ class Chunked:
 
     def get(self, key: bytes) -> object | None:
         """The value of a key, or None."""
-        return self.find(key).items.get(key)
+        return self.find(key).items[key]
 
     def contains(self, key: bytes) -> bool:
         """Whether the key is there."""
@@ -103,8 +93,6 @@ class Chunked:
         after: i64 = len(items)
         if after == before:
             return False
-        if chunk.drawn is not None:
-            chunk.drawn.append(key)
         self.count += 1
         if after > CHUNK_LIMIT:
             self._split(chunk)
@@ -123,8 +111,6 @@ class Chunked:
         after: i64 = len(items)
         if after == before:
             return False
-        if chunk.drawn is not None:
-            chunk.drawn.append(key)
         self.count += 1
         if after > CHUNK_LIMIT:
             self._split(chunk)
@@ -137,7 +123,6 @@ class Chunked:
             return False
         if chunk.owner is not self.owner:
             chunk = self._own(chunk)
-        chunk.drawn = None
         self._drop(chunk, key)
         return True
 
@@ -146,7 +131,8 @@ class Chunked:
         del chunk.items[key]
         self.count -= 1
         expires = chunk.expires
-        if expires is not None and expires.pop(key, None) is not None:
+        if expires is not None and key in expires:
+            del expires[key]
             self.expires_count -= 1
         if chunk.depth and len(chunk.items) < _SPARSE:
             self._merge(chunk)
@@ -188,7 +174,7 @@ class Chunked:
     def _split(self, chunk: Chunk) -> None:
         """Divides a full chunk in two, doubling the directory where it is not deep enough."""
         if chunk.depth >= HASH_BITS - CURSOR_SHIFT:
-            # Only equal hashes get here; the dict copes.
+            # Only equal hashes get here.
             return
         if chunk.depth == self.depth:
             doubled: list[Chunk] = []
@@ -203,18 +189,14 @@ class Chunked:
         bit: i64 = HALF >> (depth - 1)
         low = Chunk(self.owner, chunk.start, depth)
         high = Chunk(self.owner, chunk.start | bit, depth)
-        low_items = low.items
-        high_items = high.items
-        for key, value in chunk.items.items():
-            h: i64 = hash(key)
-            if h & bit:
-                high_items[key] = value
-            else:
-                low_items[key] = value
+        chunk.items.split(bit, low.items, high.items)
         expires = chunk.expires
         if expires:
-            low.expires = {key: when for key, when in expires.items() if key in low_items}
-            high.expires = {key: when for key, when in expires.items() if key in high_items}
+            low_expires: CompactDict[int] = CompactDict()
+            high_expires: CompactDict[int] = CompactDict()
+            expires.split(bit, low_expires, high_expires)
+            low.expires = low_expires
+            high.expires = high_expires
             low.next_expiry = high.next_expiry = chunk.next_expiry
         self._place(low)
         self._place(high)
@@ -228,12 +210,14 @@ class Chunked:
         if buddy.depth != chunk.depth or len(chunk.items) + len(buddy.items) >= _SPARSE:
             return
         joined = Chunk(self.owner, chunk.start & ~bit, chunk.depth - 1)
-        joined.items.update(chunk.items)
-        joined.items.update(buddy.items)
+        joined.items.merge(chunk.items)
+        joined.items.merge(buddy.items)
         if chunk.expires or buddy.expires:
-            expires: dict[bytes, int] = {}
-            expires.update(chunk.expires or {})
-            expires.update(buddy.expires or {})
+            expires: CompactDict[int] = CompactDict()
+            if chunk.expires is not None:
+                expires.merge(chunk.expires)
+            if buddy.expires is not None:
+                expires.merge(buddy.expires)
             joined.expires = expires
             joined.next_expiry = min(chunk.next_expiry, buddy.next_expiry)
         self._place(joined)
@@ -279,27 +263,16 @@ class Chunked:
         chunks = self.chunks()
         if samples:
             del chunks[1 + samples // CHUNK_LIMIT :]
-        frames: i64 = 0
-        elements: i64 = 0
-        seen: i64 = 0
+        size: i64 = 0
+        held: i64 = 0
         for chunk in chunks:
-            frames += _CHUNK + sys.getsizeof(chunk.items)
+            size += _CHUNK + sys.getsizeof(chunk.items)
             if chunk.expires:
-                # An expiry is an integer object and a slot of a dict.
-                frames += sys.getsizeof(chunk.expires) + 32 * len(chunk.expires)
-            for key, value in chunk.items.items():
-                if samples and seen >= samples:
-                    break
-                seen += 1
-                elements += sys.getsizeof(key)
-                if value is not None:
-                    elements += sys.getsizeof(value)
-        held = sum(len(chunk.items) for chunk in chunks)
+                size += sys.getsizeof(chunk.expires)
+            held += len(chunk.items)
         if samples and held:
-            frames = frames * self.count // held
-        if seen:
-            elements = elements * self.count // seen
-        return frames + elements + sys.getsizeof(self.directory) + _CHUNK
+            size = size * self.count // held
+        return size + sys.getsizeof(self.directory) + _CHUNK
 
     # Chance
 
@@ -309,26 +282,23 @@ class Chunked:
             if chunk.items:
                 return chunk
 
+    def _draw(self, chunk: Chunk) -> bytes:
+        """A random key of a chunk that has one."""
+        while True:
+            key = chunk.items.draw(randrange(1 << 30))
+            if key is not None:
+                return key
+
     def random_key(self) -> bytes:
         """A random key; there must be one."""
-        chunk = self._random_chunk()
-        index = chunk.random_index()
-        drawn = chunk.drawn
-        assert drawn is not None
-        return drawn[index]
+        return self._draw(self._random_chunk())
 
     def pop_random(self) -> bytes:
         """Takes a random key out; there must be one."""
         chunk = self._random_chunk()
         if chunk.owner is not self.owner:
             chunk = self._own(chunk)
-        index = chunk.random_index()
-        drawn = chunk.drawn
-        assert drawn is not None
-        key = drawn[index]
-        last = drawn.pop()
-        if index < len(drawn):
-            drawn[index] = last
+        key = self._draw(chunk)
         self._drop(chunk, key)
         return key
 
@@ -359,7 +329,7 @@ class Chunked:
         for chunk in self.chunks():
             end: i64 = base + len(chunk.items)
             if done < size and ranks[done] < end:
-                keys = list(chunk.items)
+                keys = chunk.items.keys()
                 while done < size and ranks[done] < end:
                     found.append(keys[ranks[done] - base])
                     done += 1
@@ -373,7 +343,7 @@ class Chunked:
         expires = self.find(key).expires
         if not expires:
             return NEVER
-        when = expires.get(key)
+        when = expires[key]
         return NEVER if when is None else when
 
     def set_expiry(self, key: bytes, when: i64) -> None:
@@ -383,7 +353,7 @@ class Chunked:
             chunk = self._own(chunk)
         expires = chunk.expires
         if expires is None:
-            expires = {}
+            expires = CompactDict()
             chunk.expires = expires
         before: i64 = len(expires)
         expires[key] = when

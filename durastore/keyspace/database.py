@@ -146,7 +146,7 @@ class Database:
         """The live value of a key, or None; an expired key is removed."""
         table = self.table
         segment = table.find(key)
-        value = segment.items.get(key)
+        value = segment.items[key]
         if value is not None and segment.expires and self._expire_if_due(segment, key, now):
             return None
         return value
@@ -155,7 +155,7 @@ class Database:
         """As ``lookup``, and counts a hit or a miss."""
         table = self.table
         segment = table.find(key)
-        value = segment.items.get(key)
+        value = segment.items[key]
         segment.used = now
         if value is not None and segment.expires and self._expire_if_due(segment, key, now):
             value = None
@@ -177,7 +177,7 @@ class Database:
         return value
 
     def _expire_if_due(self, segment: Segment, key: bytes, now: i64) -> bool:
-        when = segment.expires.get(key)
+        when = segment.expires[key]
         if when is None or now <= when or not self.keyspace.expiring:
             return False
         if not self.keyspace.keeping:
@@ -264,7 +264,7 @@ class Database:
         """As ``lookup`` and then ``own``."""
         table = self.table
         segment = table.find(key)
-        value = segment.items.get(key)
+        value = segment.items[key]
         if value is None or (segment.expires and self._expire_if_due(segment, key, now)):
             return None
         table.before_write(segment)
@@ -303,10 +303,8 @@ class Database:
         expires = self.table.find(key).expires
         if not expires:
             return -1
-        when = expires.get(key)
-        if when is None:
-            return -1
-        return when
+        when = expires[key]
+        return -1 if when is None else when
 
     def set_expiry(self, key: bytes, when: i64) -> None:
         """Gives a key that is there an expiry."""
@@ -349,7 +347,9 @@ class Database:
             segment = self.table.at(random.getrandbits(63) & HASH_MASK)
             if not segment.items:
                 segment = self._segment_with_keys(segment)
-            key = random.choice(list(segment.items))
+            key = segment.items.draw(random.getrandbits(32))
+            if key is None:
+                continue
             attempts += 1
             if not segment.expires or not self._expire_if_due(segment, key, now):
                 return key
@@ -433,7 +433,7 @@ class Database:
         noted = self.hash_expiries
         removed: i64 = 0
         for key in noted.due(now, 1):
-            held = self.table.find(key).items.get(key)
+            held = self.table.find(key).items[key]
             if not isinstance(held, Hash):
                 noted.remove(key)
             elif removed >= limit:

@@ -211,7 +211,7 @@ class Hash(Value):
         if table is not None:
             for chunk in table.chunks():
                 if chunk.expires:
-                    found.update(chunk.expires)
+                    found.update(chunk.expires.items())
         elif self.timed:
             for field, when in zip(elements(self.packed, 0, 3), elements(self.packed, 2, 3), strict=True):
                 if when != b"0":

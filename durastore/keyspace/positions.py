@@ -10,6 +10,8 @@ from typing import Final
 
 from mypy_extensions import i64
 
+from durastore.keyspace.compact import CompactDict
+
 HASH_BITS: Final = 63
 HASH_MASK: Final = 0x7FFFFFFFFFFFFFFF
 # Half of hash space.  Powers of two are made by shifting this down: mypyc compiles a shifted 1 as a C int.
@@ -19,7 +21,7 @@ CURSOR_SHIFT: Final = 15
 CURSOR_MAX: Final = HASH_MASK >> CURSOR_SHIFT
 
 
-def scan_segment(items: dict[bytes, object], depth: i64, position: i64, wanted: i64, found: list[bytes]) -> i64:
+def scan_segment(items: CompactDict[object], depth: i64, position: i64, wanted: i64, found: list[bytes]) -> i64:
     """Appends the keys of the stretch of a segment that begins at the position, about ``wanted``.
 
     ``depth`` is the segment's.  Returns the position behind the stretch, -1 at the end of hash space.
@@ -32,17 +34,13 @@ def scan_segment(items: dict[bytes, object], depth: i64, position: i64, wanted: 
         size >>= 1
         width_bits -= 1
     if width_bits == HASH_BITS:
-        found.extend(items)
+        found.extend(items.keys())
         return -1
     first: i64 = position >> width_bits
     if width_bits == whole and first << width_bits == position:
-        found.extend(items)
+        found.extend(items.keys())
     else:
-        for key in items:
-            h: i64 = hash(key)
-            h &= HASH_MASK
-            if h >> width_bits == first and h >= position:
-                found.append(key)
+        items.stretch(width_bits, first, position, found)
     if first >= HASH_MASK >> width_bits:
         return -1
     return (first + 1) << width_bits

@@ -1,6 +1,6 @@
 """The segmented hash table under every database.
 
-An extendible hash: a directory indexed by the top bits of the key's hash, over segments that are plain dicts of
+An extendible hash: a directory indexed by the top bits of the key's hash, over segments (``CompactDict`` dicts) of
 at most ``SEGMENT_LIMIT`` keys and split in two.  Everything that must not pause in proportion to the number of keys
 (growing, scanning from a cursor, sampling, snapshots) works on one segment at a time.
 
@@ -17,12 +17,14 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
+from durastore.keyspace.compact import CompactDict
 from durastore.keyspace.positions import CURSOR_SHIFT, HALF, HASH_BITS, HASH_MASK, scan_segment
 from durastore.keyspace.values import Value
 
-# The number of keys at which CPython's dict would grow from a table of 1024 slots: filling it and no more
-# wastes least memory, and a half fits a table of 512 slots just as exactly.
+# Few enough to capture or divide in far less than a millisecond, enough that a segment itself costs next to nothing.
 SEGMENT_LIMIT: Final = 682
+# The most levels of segments that are made ahead of their keys.
+MAX_RESERVED: Final = 14
 
 
 @final
@@ -30,8 +32,8 @@ class Segment:
     """The keys of one stretch of hash space.  ``expires`` holds Unix milliseconds for the keys that have an expiry."""
 
     def __init__(self, start: i64, depth: i64, epoch: i64) -> None:
-        self.items: dict[bytes, object] = {}
-        self.expires: dict[bytes, int] = {}
+        self.items: CompactDict[object] = CompactDict()
+        self.expires: CompactDict[int] = CompactDict()
         self.start: i64 = start
         self.depth: i64 = depth
         self.epoch: i64 = epoch
@@ -49,7 +51,7 @@ class Segment:
 class Captured:
     """What one segment held when a walk began."""
 
-    def __init__(self, keys: list[bytes], values: list[object], expires: dict[bytes, int]) -> None:
+    def __init__(self, keys: list[bytes], values: list[object], expires: CompactDict[int]) -> None:
         self.keys = keys
         self.values = values
         self.expires = expires
@@ -85,7 +87,7 @@ class Walk:
                 self.position = segment.start + segment.width()
             if table.walk is not self:
                 if segment.items:
-                    return Captured(list(segment.items), list(segment.items.values()), segment.expires)
+                    return Captured(segment.items.keys(), segment.items.values(), segment.expires)
             elif segment.epoch != table.epoch:
                 segment.epoch = table.epoch
                 if segment.items:
@@ -103,11 +105,11 @@ class Walk:
 
 def capture(segment: Segment) -> Captured:
     """Keeps a segment's content by reference; mutable values are marked so that writers clone them."""
-    values = list(segment.items.values())
+    values = segment.items.values()
     for value in values:
         if isinstance(value, Value):
             value.shared = True
-    return Captured(list(segment.items), values, segment.expires.copy())
+    return Captured(segment.items.keys(), values, segment.expires.copy())
 
 
 @final
@@ -163,18 +165,14 @@ class Table:
             if after > SEGMENT_LIMIT:
                 self.split(segment)
 
-    def remove(self, segment: Segment, key: bytes) -> object:
-        """Takes a key that is there, and its expiry, out of the segment; returns its value."""
+    def remove(self, segment: Segment, key: bytes) -> None:
+        """Takes a key that is there, and its expiry, out of the segment."""
         self.before_write(segment)
-        value = segment.items.pop(key)
+        del segment.items[key]
         self.count -= 1
-        if segment.expires and segment.expires.pop(key, None) is not None:
+        if segment.expires and key in segment.expires:
+            del segment.expires[key]
             self.expires_count -= 1
-        if not segment.items:
-            # A dict does not give its memory back when it empties.
-            segment.items = {}
-            segment.expires = {}
-        return value
 
     def set_expiry(self, segment: Segment, key: bytes, when: i64) -> None:
         """Gives a key that is there an expiry (Unix milliseconds)."""
@@ -199,7 +197,7 @@ class Table:
     def split(self, segment: Segment) -> None:
         """Divides a full segment in two, doubling the directory where it is not deep enough."""
         if segment.depth >= HASH_BITS - CURSOR_SHIFT:
-            # Only equal hashes get here; the dict copes.
+            # Only equal hashes get here.
             return
         if segment.depth == self.depth:
             doubled: list[Segment] = []
@@ -216,22 +214,18 @@ class Table:
         low.used = high.used = segment.used
         low.next_expiry = segment.next_expiry
         high.next_expiry = segment.next_expiry
-        low_items = low.items
-        high_items = high.items
-        for key, value in segment.items.items():
-            h: i64 = hash(key)
-            if h & bit:
-                high_items[key] = value
-            else:
-                low_items[key] = value
-        for key, when in segment.expires.items():
-            h2: i64 = hash(key)
-            if h2 & bit:
-                high.expires[key] = when
-            else:
-                low.expires[key] = when
+        segment.items.split(bit, low.items, high.items)
+        segment.expires.split(bit, low.expires, high.expires)
         self._place(low)
         self._place(high)
+
+    def reserve(self, count: i64) -> None:
+        """Divides an empty table for so many keys, so that no segment has to split while they come."""
+        if self.count:
+            return
+        while self.depth < MAX_RESERVED and count >> self.depth > SEGMENT_LIMIT * 7 // 8:
+            for segment in self.directory.copy():
+                self.split(segment)
 
     def _place(self, segment: Segment) -> None:
         """Points the directory's slots of the segment's stretch at it."""
@@ -252,10 +246,10 @@ class Table:
         self.before_write(buddy)
         joined = Segment(segment.start & ~bit, segment.depth - 1, segment.epoch)
         joined.used = max(segment.used, buddy.used)
-        joined.items.update(segment.items)
-        joined.items.update(buddy.items)
-        joined.expires.update(segment.expires)
-        joined.expires.update(buddy.expires)
+        joined.items.merge(segment.items)
+        joined.items.merge(buddy.items)
+        joined.expires.merge(segment.expires)
+        joined.expires.merge(buddy.expires)
         self._place(joined)
         return joined
 

@@ -5,7 +5,7 @@ They are the commands that Redis would write, so that every server that has the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NoReturn, final
 
 from librt.strings import BytesWriter
@@ -139,7 +139,7 @@ def _set(key: bytes, value: Set) -> Iterator[list[bytes]]:
 def _hash(key: bytes, value: Hash) -> Iterator[list[bytes]]:
     if value.table is None:
         yield from _elements([b"HMSET", key], value.flat(), 2 * ELEMENTS)
-        yield from _field_expiries(key, value.expiries())
+        yield from _field_expiries(key, value.expiries().items())
         return
     for chunk in value.table.chunks():
         flat: list[bytes] = []
@@ -147,12 +147,12 @@ def _hash(key: bytes, value: Hash) -> Iterator[list[bytes]]:
             assert isinstance(content, bytes)
             flat += (field, content)
         yield from _elements([b"HMSET", key], flat, 2 * ELEMENTS)
-        yield from _field_expiries(key, chunk.expires or {})
+        yield from _field_expiries(key, chunk.expires.items() if chunk.expires is not None else [])
 
 
-def _field_expiries(key: bytes, expiries: dict[bytes, int]) -> Iterator[list[bytes]]:
+def _field_expiries(key: bytes, expiries: Iterable[tuple[bytes, int]]) -> Iterator[list[bytes]]:
     fields: dict[int, list[bytes]] = {}
-    for field, when in expiries.items():
+    for field, when in expiries:
         fields.setdefault(when, []).append(field)
     for when, alike in fields.items():
         yield [b"HPEXPIREAT", key, b"%d" % when, b"FIELDS", b"%d" % len(alike), *alike]

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64
 
+from durastore.keyspace.compact import CompactDict, prefetch
 from durastore.keyspace.database import Database, Keyspace
 from durastore.keyspace.hashes import Hash
 from durastore.persistence.rdb import RdbError, RdbReader
 
-# The clock is read once for so many keys.
-KEYS_PER_LOOK: i64 = 256
+# So many entries are decoded before they are stored, so that memory can fetch their places side by side.
+BATCH: Final = 64
+# The clock is read once for so many batches.
+BATCHES_PER_LOOK: Final = 4
+
+
+@final
+class _Entry:
+    """An entry that was decoded; ``expire_ms`` is -1 where it never expires."""
+
+    def __init__(self) -> None:
+        self.key = b""
+        self.value: object = b""
+        self.expire_ms: i64 = -1
+        self.offset: i64 = 0
 
 
 @final
@@ -31,41 +45,76 @@ class RdbLoading:
         self.merge = merge
         self.keys_loaded: i64 = 0
         self.keys_expired: i64 = 0
+        self._entries = [_Entry() for _ in range(BATCH)]
+        self._count: i64 = 0
 
     def step(self, deadline: float, clock: Callable[[], float]) -> bool:
         """Loads entries until the deadline; True when the file is at its end.  Raises RdbError."""
+        while True:
+            for _ in range(BATCHES_PER_LOOK):
+                if not self._load_batch():
+                    self.keyspace.functions.extend(self.reader.functions)
+                    return True
+            if clock() >= deadline:
+                return False
+
+    def _load_batch(self) -> bool:
+        """Loads the next entries; False when the file is at its end."""
         reader = self.reader
         databases = self.keyspace.databases
-        while True:
-            i: i64 = 0
-            while i < KEYS_PER_LOOK:
-                i += 1
-                if not reader.next_entry():
-                    self.keyspace.functions.extend(reader.functions)
-                    return True
-                index: i64 = reader.db
+        index: i64 = -1
+        while self._count < BATCH:
+            if not reader.next_entry():
+                self._store_all(index)
+                return False
+            if reader.db != index:
+                self._store_all(index)
+                index = reader.db
                 if index >= len(databases):
                     raise RdbError(
                         int(reader.offset), f"the file uses database {index}, and only {len(databases)} are configured"
                     )
-                self._store(databases[index], reader.key, reader.value, reader.expire_ms)
-            if clock() >= deadline:
-                return False
+                databases[index].table.reserve(reader.announced_keys())
+            if reader.expire_ms != -1 and self.now != -1 and reader.expire_ms < self.now:
+                self.keys_expired += 1
+                continue
+            entry = self._entries[self._count]
+            entry.key = reader.key
+            entry.value = reader.value
+            entry.expire_ms = reader.expire_ms
+            entry.offset = reader.entry_offset
+            self._count += 1
+        self._store_all(index)
+        return True
 
-    def _store(self, db: Database, key: bytes, value: object, expire_ms: i64) -> None:
-        if expire_ms != -1 and self.now != -1 and expire_ms < self.now:
-            self.keys_expired += 1
+    def _store_all(self, index: i64) -> None:
+        """Stores what was decoded, all of it of one database."""
+        if self._count == 0:
             return
+        db = self.keyspace.databases[index]
+        keys: list[bytes] = []
+        tables: list[CompactDict[object]] = []
+        for i in range(self._count):
+            key = self._entries[i].key
+            keys.append(key)
+            tables.append(db.table.find(key).items)
+        prefetch(tables, keys)
+        for i in range(self._count):
+            self._store(db, self._entries[i])
+        self.keys_loaded += self._count
+        self._count = 0
+
+    def _store(self, db: Database, entry: _Entry) -> None:
+        key = entry.key
+        value = entry.value
         table = db.table
-        segment = table.find(key)
         before: i64 = table.count
-        table.store(segment, key, value)
+        table.store(table.find(key), key, value)
         if table.count == before and not self.merge:
-            raise self.reader.duplicate_key()
+            raise RdbError(int(entry.offset), f"duplicate key {key!r} in database {db.index}")
         if isinstance(value, Hash):
             db.note_expiries(key, value)
-        if expire_ms != -1:
-            table.set_expiry(table.find(key), key, expire_ms)
+        if entry.expire_ms != -1:
+            table.set_expiry(table.find(key), key, entry.expire_ms)
         elif self.merge:
             table.clear_expiry(table.find(key), key)
-        self.keys_loaded += 1

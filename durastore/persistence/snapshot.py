@@ -84,7 +84,8 @@ class Snapshot:
             if expires:
                 while i < end and not writer.unfinished:
                     key = keys[i]
-                    writer.entry(key, values[i], expires.get(key, -1))
+                    when = expires[key]
+                    writer.entry(key, values[i], -1 if when is None else when)
                     i += 1
             else:
                 while i < end and not writer.unfinished:

@@ -161,5 +161,5 @@ def test_memory_of_a_small_hash_is_that_of_its_listpack() -> None:
     assert len(held.packed) == 247
     assert held.memory(5) < 400
     large = build_hash({b"field%05d" % i: b"value%05d" % i for i in range(10_000)}, None, Limits())
-    assert 10_000 * 100 < large.memory(0) < 10_000 * 250
+    assert 10_000 * 40 < large.memory(0) < 10_000 * 250
     assert abs(large.memory(5) / large.memory(0) - 1) < 0.2

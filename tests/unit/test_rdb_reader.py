@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
+import time
 
 import pytest
 
 from durastore.keyspace import intset
+from durastore.keyspace.database import Keyspace
 from durastore.keyspace.listpack import DamagedListpack, ListpackWriter, decode
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set
 from durastore.keyspace.sorted_sets import SortedSet
 from durastore.persistence.checksum import crc64_redis
+from durastore.persistence.loading import RdbLoading
 from durastore.persistence.rdb import RdbError, RdbReader, load_dump
 from durastore.persistence.rdb.legacy import check_intset, decode_ziplist, decode_zipmap
 from support.rdb import describe_value, read_all, scores_of
@@ -152,11 +156,9 @@ def test_duplicate_key_error_names_the_key() -> None:
     data = file(b"\xfe\x03\x00\x01k\x01v\x00\x01k\x01w")
     reader = RdbReader(io.BytesIO(data), len(data))
     reader.read_header()
-    assert reader.next_entry()
-    assert reader.next_entry()
-    error = reader.duplicate_key()
-    assert error.offset == 16
-    assert "duplicate key b'k' in database 3" in str(error)
+    with pytest.raises(RdbError, match="duplicate key b'k' in database 3") as raised:
+        RdbLoading(reader, Keyspace(4), -1, False).step(math.inf, time.perf_counter)
+    assert raised.value.offset == 16
 
 
 @pytest.mark.parametrize(
@@ -279,3 +281,12 @@ def test_set_of_numbers_reads_as_text() -> None:
     value = load_dump(payload(11, string(struct.pack("<IIqq", 8, 2, -(2**63), 2**63 - 1))))
     assert isinstance(value, Set)
     assert value.members() == [b"-9223372036854775808", b"9223372036854775807"]
+
+
+def test_no_more_keys_are_announced_than_the_file_can_hold() -> None:
+    data = file(b"\xfe\x00\xfb\x80" + (100_000_000).to_bytes(4, "big") + b"\x00\x00\x01k\x01v" * 1)
+    reader = RdbReader(io.BytesIO(data), len(data))
+    reader.read_header()
+    assert reader.next_entry()
+    assert reader.resizedb == {0: (100_000_000, 0)}
+    assert reader.announced_keys() == 3

@@ -17,18 +17,18 @@ def key(number: int) -> bytes:
     return b"key:%d" % number
 
 
-def collect(walk: Walk) -> dict[bytes, tuple[object, int]]:
-    found: dict[bytes, tuple[object, int]] = {}
+def collect(walk: Walk) -> dict[bytes, tuple[object, int | None]]:
+    found: dict[bytes, tuple[object, int | None]] = {}
     while (captured := walk.step()) is not None:
         for name, value in zip(captured.keys, captured.values, strict=True):
             assert name not in found, "a walk returns each key once"
-            found[name] = (value, captured.expires.get(name, -1))
+            found[name] = (value, captured.expires[name])
     return found
 
 
-def content(db: Database) -> dict[bytes, tuple[object, int]]:
+def content(db: Database) -> dict[bytes, tuple[object, int | None]]:
     return {
-        name: (value, segment.expires.get(name, -1))
+        name: (value, segment.expires[name])
         for segment in set(db.table.directory)
         for name, value in segment.items.items()
     }
@@ -72,7 +72,7 @@ def test_a_walk_sees_the_moment_of_its_beginning(writes: list[tuple[str, int]]) 
         db.set_with_expiry(key(i), b"old", i if i % 3 == 0 else -1)
     wanted = content(db)
     walk = db.table.begin_walk()
-    found: dict[bytes, tuple[object, int]] = {}
+    found: dict[bytes, tuple[object, int | None]] = {}
     for action, number in writes:
         name = key(number)
         if action == "set":
@@ -85,7 +85,7 @@ def test_a_walk_sees_the_moment_of_its_beginning(writes: list[tuple[str, int]]) 
             db.merge_slice(number % 5)
         elif action == "step" and (captured := walk.step()) is not None:
             for each, value in zip(captured.keys, captured.values, strict=True):
-                found[each] = (value, captured.expires.get(each, -1))
+                found[each] = (value, captured.expires[each])
     found.update(collect(walk))
     assert found == wanted
     assert db.table.walk is None
@@ -99,7 +99,7 @@ def test_a_walk_over_a_flushed_table_goes_on() -> None:
     assert db.flush() == 2000
     for i in range(2000):
         db.set(key(i), b"new")
-    assert collect(walk) == {key(i): (b"old", -1) for i in range(2000)}
+    assert collect(walk) == {key(i): (b"old", None) for i in range(2000)}
 
 
 @settings(max_examples=20, deadline=None)
@@ -182,3 +182,16 @@ def test_a_random_key_is_one_of_the_keys() -> None:
     names = {db.random_key(0) for _ in range(200)}
     assert None not in names
     assert len(names) > 100
+
+
+def test_a_reserved_table_does_not_split() -> None:
+    table = database().table
+    table.reserve(50_000)
+    segments = set(table.directory)
+    assert len(segments) * SEGMENT_LIMIT > 50_000
+    for i in range(50_000):
+        table.store(table.find(key(i)), key(i), b"x")
+    assert set(table.directory) == segments
+    table.reserve(5_000_000)
+    assert set(table.directory) == segments
+    assert table.count == 50_000

@@ -125,9 +125,7 @@ class AofReader:
         rest: i64 = self._end - self.offset - width
         if announced > rest:
             self._check_length(checksum, now, width)
-            raise TornTail(
-                int(self.offset), f"a stretch of {announced} bytes was announced and {rest} are there"
-            )
+            raise TornTail(int(self.offset), f"a stretch of {announced} bytes was announced and {rest} are there")
         length: i64 = announced
         if self._fill(width + length) < width + length:
             raise TornTail(int(self.offset), "the file became shorter while it was read")

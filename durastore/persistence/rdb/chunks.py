@@ -48,7 +48,7 @@ class TableParts(Parts):
             return True
         expires = chunk.expires
         for field, value in chunk.items.items():
-            when = expires.get(field) if expires is not None else None
+            when = expires[field] if expires is not None else None
             if kind == f.TYPE_HASH_METADATA:
                 write_unsigned(out, 0 if when is None else when - self._first_expiry + 1)
             write_string(out, field, compress)

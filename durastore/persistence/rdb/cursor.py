@@ -49,6 +49,10 @@ class Cursor:
         """The position in the file, in bytes."""
         return self.base + self.pos
 
+    def bytes_left(self) -> i64:
+        """How many bytes are still to come, -1 where that is not known."""
+        return self.left + len(self.buf) - self.pos if self.left >= 0 else -1
+
     def fail(self, reason: str) -> NoReturn:
         """Raises RdbError for the present position."""
         raise RdbError(int(self.base + self.pos), reason)

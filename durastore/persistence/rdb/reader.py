@@ -15,6 +15,8 @@ _HEADER: Final = 9
 # Files of versions before 5 have no checksum.
 _CHECKSUM_FROM: Final = 5
 _CHECKSUM_SIZE: Final = 8
+# A type, and the lengths of a key and a value.
+_LEAST_ENTRY: Final = 3
 
 
 @final
@@ -27,7 +29,7 @@ class RdbReader:
 
     ``limits`` says up to which size values get a compact encoding.
 
-    Keys may come twice in a damaged file: whoever collects them notices, and raises ``duplicate_key()``.
+    Keys may come twice in a damaged file: whoever collects them notices.
     """
 
     def __init__(self, source: Source, size_hint: int, limits: Limits | None = None) -> None:
@@ -58,13 +60,18 @@ class RdbReader:
         """The position in the file, in bytes."""
         return int(self._cursor.offset())
 
+    def announced_keys(self) -> i64:
+        """How many keys the present database is to have, as far as the file can hold them; 0 where it does not say."""
+        announced = self.resizedb.get(int(self.db))
+        if announced is None:
+            return 0
+        most: i64 = self._cursor.bytes_left() // _LEAST_ENTRY
+        keys: i64 = announced[0]
+        return min(keys, most)
+
     def rest(self) -> bytes:
         """What was read from the source but does not belong to the RDB part; to be called at the end."""
         return self._cursor.rest()
-
-    def duplicate_key(self) -> f.RdbError:
-        """The error for an entry whose key was there before."""
-        return f.RdbError(int(self.entry_offset), f"duplicate key {self.key!r} in database {self.db}")
 
     def read_header(self) -> None:
         """Reads the magic and the version: REDIS0001 to REDIS0012, VALKEY080."""

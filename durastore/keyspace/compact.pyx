@@ -1,0 +1,453 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The compiled twin of compact.py.
+
+A dict that holds keys and short values in memory of its own, not as Python objects: an object of a key and one of a
+value, each with its header, and a dict's index and entry would cost three times as much as what they hold.
+
+An *entry* is one allocation: a head of eight bytes (the kind of the value, its length where it stands here, the length
+of the key), the key, and then the value: its bytes, a number of eight bytes, or a pointer to an object.
+
+The *slots* are an open hash table of 64-bit words, 0 where free: the address of an entry in the low 48 bits (what x86-64
+and ARM64 give to a program), and above it a *tag*, 16 bits of the key's hash.  The tag alone says where an entry's probe
+begins, ``tag * width >> 16``, so that neither growing nor closing the gap that a removal leaves looks at an entry,
+and a lookup touches a foreign entry once in thousands of times.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.mem cimport PyObject_Calloc, PyObject_Free, PyObject_Malloc
+from cpython.object cimport PyObject, PyObject_Hash
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport uint64_t, int64_t
+from libc.string cimport memcmp, memcpy
+
+cdef extern from *:
+    """
+    #if PY_VERSION_HEX >= 0x030E0000
+    #define HASH_BYTES(start, size) Py_HashBuffer(start, size)
+    #else
+    #define HASH_BYTES(start, size) _Py_HashBytes(start, size)
+    #endif
+    #define PREFETCH(address) __builtin_prefetch(address)
+
+    static inline int fits_int64(PyObject *number, int64_t *value) {
+        int overflow = 0;
+        if (!PyLong_CheckExact(number)) {
+            return 0;
+        }
+        *value = PyLong_AsLongLongAndOverflow(number, &overflow);
+        return !overflow;
+    }
+    """
+    Py_hash_t HASH_BYTES(const void *start, Py_ssize_t size)
+    bint fits_int64(PyObject *number, int64_t *value)
+    void PREFETCH(const void *address)
+
+cdef enum:
+    # The kinds of values.
+    BYTES = 0
+    NONE = 1
+    INTEGER = 2
+    FLOAT = 3
+    OBJECT = 4
+    SHORT = 440
+    # Slots of the first table.
+    LEAST = 4
+    # How the allocator rounds sizes, and up to where.
+    ROUND = 16
+    ROUNDED_MAX = 512
+    # How many lookups ``prefetch`` takes side by side.
+    AT_ONCE = 64
+    # A pass over all entries has memory fetch the one that comes so many slots later.
+    AHEAD = 12
+
+INLINE_MAX = SHORT
+
+cdef uint64_t ADDRESS = 0xFFFFFFFFFFFF
+
+
+cdef inline uint64_t kind_of(char *entry) noexcept:
+    return (<uint64_t *>entry)[0] & 0xFF
+
+
+cdef inline Py_ssize_t inline_size(char *entry) noexcept:
+    return ((<uint64_t *>entry)[0] >> 8) & 0xFFFF
+
+
+cdef inline Py_ssize_t key_size(char *entry) noexcept:
+    return (<uint64_t *>entry)[0] >> 24
+
+
+cdef inline char *key_start(char *entry) noexcept:
+    return entry + 8
+
+
+cdef inline char *value_start(char *entry) noexcept:
+    return entry + 8 + key_size(entry)
+
+
+cdef inline Py_ssize_t room(Py_ssize_t size) noexcept:
+    """What the allocator really gives."""
+    return size if size > ROUNDED_MAX else (size + ROUND - 1) & ~<Py_ssize_t>(ROUND - 1)
+
+
+cdef inline PyObject *held_object(char *entry) noexcept:
+    cdef PyObject *value
+    memcpy(&value, value_start(entry), 8)
+    return value
+
+
+cdef inline char *entry_at(uint64_t slot) noexcept:
+    return <char *>(slot & ADDRESS)
+
+
+cdef object key_of(char *entry):
+    return PyBytes_FromStringAndSize(key_start(entry), key_size(entry))
+
+
+cdef object value_of(char *entry):
+    cdef uint64_t kind = kind_of(entry)
+    cdef int64_t integer
+    cdef double number
+    if kind == BYTES:
+        return PyBytes_FromStringAndSize(value_start(entry), inline_size(entry))
+    if kind == OBJECT:
+        return <object>held_object(entry)
+    if kind == NONE:
+        return None
+    if kind == INTEGER:
+        memcpy(&integer, value_start(entry), 8)
+        return integer
+    memcpy(&number, value_start(entry), 8)
+    return number
+
+
+cdef void free_entry(char *entry) noexcept:
+    cdef PyObject *value
+    if kind_of(entry) == OBJECT:
+        value = held_object(entry)
+        PyObject_Free(entry)
+        Py_DECREF(<object>value)
+    else:
+        PyObject_Free(entry)
+
+
+cdef class CompactDict:
+    """See compact.py."""
+    cdef uint64_t *slots
+    cdef Py_ssize_t width
+    cdef Py_ssize_t count
+
+    def __cinit__(self):
+        self.slots = NULL
+        self.width = 0
+        self.count = 0
+
+    def __dealloc__(self):
+        cdef Py_ssize_t i
+        for i in range(self.width):
+            if self.slots[i]:
+                free_entry(entry_at(self.slots[i]))
+        PyObject_Free(self.slots)
+
+    def __len__(self):
+        return self.count
+
+    def __bool__(self):
+        return self.count != 0
+
+    cdef inline Py_ssize_t _find(self, bytes key) except -2:
+        """The index of the key's slot, or -1."""
+        if self.count == 0:
+            return -1
+        cdef uint64_t tag = PyObject_Hash(key) & 0xFFFF
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(key)
+        cdef Py_ssize_t i = (tag * self.width) >> 16
+        cdef uint64_t slot
+        cdef char *entry
+        while True:
+            slot = self.slots[i]
+            if slot == 0:
+                return -1
+            if slot >> 48 == tag:
+                entry = entry_at(slot)
+                if key_size(entry) == size and memcmp(key_start(entry), PyBytes_AS_STRING(key), size) == 0:
+                    return i
+            i += 1
+            if i == self.width:
+                i = 0
+
+    cdef inline void _place(self, uint64_t slot) noexcept:
+        """Puts an entry in the first free slot of its probe; there is one."""
+        cdef Py_ssize_t i = ((slot >> 48) * self.width) >> 16
+        while self.slots[i]:
+            i += 1
+            if i == self.width:
+                i = 0
+        self.slots[i] = slot
+
+    cdef int _resize(self, Py_ssize_t width) except -1:
+        cdef uint64_t *old = self.slots
+        cdef Py_ssize_t i, size = self.width
+        cdef uint64_t *fresh = <uint64_t *>PyObject_Calloc(width, 8)
+        if fresh == NULL:
+            raise MemoryError
+        self.slots = fresh
+        self.width = width
+        for i in range(size):
+            if old[i]:
+                self._place(old[i])
+        PyObject_Free(old)
+        return 0
+
+    cdef int _make_room(self) except -1:
+        """Sees to it that a fifth of the slots is free after one more entry."""
+        if (self.count + 1) * 5 > self.width * 4:
+            self._resize(max(LEAST, self.width + (self.width >> 2) + 1))
+        return 0
+
+    cdef inline void _write_value(self, char *entry, uint64_t kind, Py_ssize_t length, Py_ssize_t size, object value,
+                                  int64_t integer) noexcept:
+        """Fills in all of an entry but its key."""
+        cdef PyObject *pointer
+        cdef double number
+        (<uint64_t *>entry)[0] = kind | (<uint64_t>length << 8) | (<uint64_t>size << 24)
+        cdef char *start = value_start(entry)
+        if kind == BYTES:
+            memcpy(start, PyBytes_AS_STRING(value), length)
+        elif kind == INTEGER:
+            memcpy(start, &integer, 8)
+        elif kind == FLOAT:
+            number = PyFloat_AS_DOUBLE(value)
+            memcpy(start, &number, 8)
+        elif kind == OBJECT:
+            Py_INCREF(value)
+            pointer = <PyObject *>value
+            memcpy(start, &pointer, 8)
+
+    def __setitem__(self, bytes key not None, value):
+        cdef Py_ssize_t i = self._find(key)
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(key)
+        cdef Py_ssize_t length = 0, needed = 8 + size
+        cdef uint64_t kind = OBJECT
+        cdef int64_t integer = 0
+        cdef char *entry
+        cdef char *old
+        if PyBytes_CheckExact(value):
+            if PyBytes_GET_SIZE(value) <= SHORT:
+                kind = BYTES
+                length = PyBytes_GET_SIZE(value)
+                needed += length
+            else:
+                needed += 8
+        elif value is None:
+            kind = NONE
+        else:
+            needed += 8
+            if PyFloat_CheckExact(value):
+                kind = FLOAT
+            elif fits_int64(<PyObject *>value, &integer):
+                kind = INTEGER
+        if i >= 0:
+            old = entry_at(self.slots[i])
+            if kind_of(old) != OBJECT and room(needed) == room(8 + size + payload(old)):
+                self._write_value(old, kind, length, size, value, integer)
+                return
+            entry = <char *>PyObject_Malloc(needed)
+            if entry == NULL:
+                raise MemoryError
+            memcpy(key_start(entry), key_start(old), size)
+            self._write_value(entry, kind, length, size, value, integer)
+            self.slots[i] = (self.slots[i] & ~ADDRESS) | <uint64_t>entry
+            free_entry(old)
+            return
+        self._make_room()
+        entry = <char *>PyObject_Malloc(needed)
+        if entry == NULL:
+            raise MemoryError
+        memcpy(key_start(entry), PyBytes_AS_STRING(key), size)
+        self._write_value(entry, kind, length, size, value, integer)
+        self._place((<uint64_t>(PyObject_Hash(key) & 0xFFFF) << 48) | <uint64_t>entry)
+        self.count += 1
+
+    def __getitem__(self, bytes key not None):
+        cdef Py_ssize_t i = self._find(key)
+        if i < 0:
+            return None
+        return value_of(entry_at(self.slots[i]))
+
+    def __contains__(self, bytes key not None):
+        return self._find(key) >= 0
+
+    cdef void _remove(self, Py_ssize_t gap) noexcept:
+        """Empties a slot, and closes the gap so that every entry still stands in its probe."""
+        cdef char *entry = entry_at(self.slots[gap])
+        cdef Py_ssize_t i = gap, home
+        cdef uint64_t slot
+        while True:
+            i += 1
+            if i == self.width:
+                i = 0
+            slot = self.slots[i]
+            if slot == 0:
+                break
+            home = ((slot >> 48) * self.width) >> 16
+            if (home <= gap or home > i) if gap <= i else (home <= gap and home > i):
+                self.slots[gap] = slot
+                gap = i
+        self.slots[gap] = 0
+        self.count -= 1
+        free_entry(entry)
+
+    def __delitem__(self, bytes key not None):
+        cdef Py_ssize_t i = self._find(key)
+        if i < 0:
+            raise KeyError(key)
+        self._remove(i)
+        if self.width > 2 * LEAST and self.count * 3 < self.width:
+            self._resize(max(LEAST, self.count + (self.count >> 1) + 1))
+
+    def keys(self):
+        cdef Py_ssize_t i
+        cdef list found = []
+        for i in range(self.width):
+            if self.slots[i]:
+                found.append(key_of(entry_at(self.slots[i])))
+        return found
+
+    def values(self):
+        cdef Py_ssize_t i
+        cdef list found = []
+        for i in range(self.width):
+            if self.slots[i]:
+                found.append(value_of(entry_at(self.slots[i])))
+        return found
+
+    def items(self):
+        cdef Py_ssize_t i
+        cdef char *entry
+        cdef list found = []
+        for i in range(self.width):
+            if self.slots[i]:
+                entry = entry_at(self.slots[i])
+                found.append((key_of(entry), value_of(entry)))
+        return found
+
+    def __iter__(self):
+        return iter(self.keys())
+
+    def copy(self):
+        cdef CompactDict twin = CompactDict()
+        twin.merge(self)
+        return twin
+
+    def merge(self, CompactDict other not None):
+        cdef Py_ssize_t i
+        for i in range(other.width):
+            if other.slots[i]:
+                self._take_copy(other.slots[i])
+
+    cdef int _take_copy(self, uint64_t slot) except -1:
+        """Adds a copy of another dict's entry, whose key is not here."""
+        cdef char *old = entry_at(slot)
+        cdef Py_ssize_t size = 8 + key_size(old) + payload(old)
+        self._make_room()
+        cdef char *entry = <char *>PyObject_Malloc(size)
+        if entry == NULL:
+            raise MemoryError
+        memcpy(entry, old, size)
+        if kind_of(entry) == OBJECT:
+            Py_INCREF(<object>held_object(entry))
+        self._place((slot & ~ADDRESS) | <uint64_t>entry)
+        self.count += 1
+        return 0
+
+    def split(self, uint64_t bit, CompactDict low not None, CompactDict high not None):
+        cdef Py_ssize_t i
+        cdef char *entry
+        cdef uint64_t slot
+        cdef CompactDict side
+        cdef Py_ssize_t half = self.count // 2
+        low._resize(half + (half >> 2) + LEAST)
+        high._resize(half + (half >> 2) + LEAST)
+        for i in range(self.width):
+            if i + AHEAD < self.width:
+                PREFETCH(entry_at(self.slots[i + AHEAD]))
+            slot = self.slots[i]
+            if slot:
+                entry = entry_at(slot)
+                side = high if HASH_BYTES(key_start(entry), key_size(entry)) & bit else low
+                side._make_room()
+                side._place(slot)
+                side.count += 1
+                # What was moved is not freed should the next side run out of memory.
+                self.slots[i] = 0
+                self.count -= 1
+
+    def stretch(self, uint64_t shift, uint64_t first, uint64_t position, list found not None):
+        cdef Py_ssize_t i
+        cdef char *entry
+        cdef uint64_t place
+        for i in range(self.width):
+            if self.slots[i]:
+                entry = entry_at(self.slots[i])
+                place = HASH_BYTES(key_start(entry), key_size(entry)) & 0x7FFFFFFFFFFFFFFFu
+                if place >> shift == first and place >= position:
+                    found.append(key_of(entry))
+
+    def draw(self, Py_ssize_t number):
+        cdef uint64_t slot
+        if self.width == 0:
+            return None
+        slot = self.slots[number % self.width]
+        return key_of(entry_at(slot)) if slot else None
+
+    def __sizeof__(self):
+        cdef Py_ssize_t i, total = sizeof(CompactDict) + room(self.width * 8)
+        cdef char *entry
+        for i in range(self.width):
+            if self.slots[i]:
+                entry = entry_at(self.slots[i])
+                total += room(8 + key_size(entry) + payload(entry))
+        return total
+
+
+cdef inline Py_ssize_t payload(char *entry) noexcept:
+    """How many bytes of an entry its value takes."""
+    cdef uint64_t kind = kind_of(entry)
+    return inline_size(entry) if kind == BYTES else 0 if kind == NONE else 8
+
+
+def prefetch(list tables not None, list keys not None):
+    """See compact.py."""
+    cdef CompactDict table
+    cdef void *heads[AT_ONCE]
+    cdef uint64_t tags[AT_ONCE]
+    cdef char *entries[AT_ONCE]
+    cdef Py_ssize_t i, j, count = min(len(tables), len(keys), AT_ONCE)
+    for i in range(count):
+        heads[i] = <void *>tables[i]
+        PREFETCH(heads[i])
+        tags[i] = PyObject_Hash(keys[i]) & 0xFFFF
+    for i in range(count):
+        table = <CompactDict>heads[i]
+        if table.count:
+            PREFETCH(table.slots + ((tags[i] * table.width) >> 16))
+    for i in range(count):
+        table = <CompactDict>heads[i]
+        entries[i] = NULL
+        if table.count == 0:
+            continue
+        j = (tags[i] * table.width) >> 16
+        while table.slots[j]:
+            if table.slots[j] >> 48 == tags[i]:
+                entries[i] = entry_at(table.slots[j])
+                PREFETCH(entries[i])
+                PREFETCH(entries[i] + 63)
+                break
+            j += 1
+            if j == table.width:
+                break
+    for i in range(count):
+        if entries[i] != NULL and kind_of(entries[i]) == OBJECT:
+            PREFETCH(held_object(entries[i]))
