@@ -1,7 +1,7 @@
-"""The command ``durastore``: read the configuration, then serve.
+"""The command ``durastore``: read the configuration, then serve; or run a tool, where its name is the first word.
 
-The arguments are redis-server's, which no option parser describes: a conf file, ``-`` for standard input, and any
-directive of the conf file as ``--directive word ...``.
+The arguments of the server are redis-server's, which no option parser describes: a conf file, ``-`` for standard
+input, and any directive of the conf file as ``--directive word ...``.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import sys
 from typing import Final
 
 import durastore
+from durastore.cli import TOOLS
 from durastore.config import Config, ConfigFileError, load_arguments
 
 _HELP: Final = """\
 Usage: durastore [conf-file] [-] [--directive word ...]...
        durastore --check-config [conf-file] [-] [--directive word ...]...
+       durastore TOOL ...
        durastore -v | --version
        durastore -h | --help
 
@@ -29,6 +31,8 @@ Examples:
        echo 'maxclients 128' | durastore -
 
 conf/durastore.conf explains every directive.
+
+Tools ("durastore TOOL --help" tells more; a conf file of such a name is given as ./TOOL):
 """
 
 
@@ -42,8 +46,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"durastore {durastore.__version__}")
         return 0
     if arguments in (["-h"], ["--help"]):
-        print(_HELP, end="")
+        print(_HELP, *(f"       {name:<10} {summary}\n" for name, summary in TOOLS.items()), sep="", end="")
         return 0
+    if arguments and arguments[0] in TOOLS:
+        return _run_tool(arguments)
     only_check = arguments[:1] == ["--check-config"]
     try:
         config = load_arguments(arguments[1:] if only_check else arguments, sys.stdin)
@@ -54,6 +60,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"The configuration is good ({config.file or 'no conf file'}).")
         return 0
     return _serve(config)
+
+
+def _run_tool(arguments: list[str]) -> int:
+    from durastore.cli.tools import run
+
+    return run(arguments)
 
 
 def _serve(config: Config) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import durastore
+from durastore.cli import TOOLS
 from durastore.cli.main import main
 from durastore.config import Config, table
 
@@ -90,3 +93,33 @@ def test_check_config_gives_a_verdict_and_serves_nothing(
     assert main(["--check-config", str(path), "--colour", "blue"]) == 1
     assert "Bad directive" in capsys.readouterr().err
     assert not served
+
+
+def test_the_first_word_may_name_a_tool(
+    capsys: pytest.CaptureFixture[str], served: list[Config], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert main(["check", "--help"]) == 0
+    assert "Usage: durastore check" in capsys.readouterr().out
+    assert main(["check", "--colour"]) == 3
+    assert "--colour" in capsys.readouterr().err
+    assert not served
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "check").write_text("port 4\n")
+    assert main(["./check"]) == 7
+    assert served[0][table.PORT] == 4
+
+
+def test_every_tool_is_in_the_help_and_there(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--help"])
+    shown = capsys.readouterr().out
+    for name, summary in TOOLS.items():
+        assert re.search(rf"^ +{name} +{re.escape(summary)}$", shown, re.MULTILINE)
+        assert main([name, "--help"]) == 0
+
+
+def test_serving_imports_no_tool() -> None:
+    code = (
+        "import sys; from durastore.cli.main import main; main(['--check-config'])\n"
+        "sys.exit(not {'click', 'rich', 'durastore.cli.tools'}.isdisjoint(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
