@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 import trio
 
 from durastore.engine.engine import Engine
-from durastore.engine.session import replay_session
 from durastore.persistence.aof.log import LogSettings
 from durastore.persistence.aof.manifest import (
     AofError,
@@ -29,39 +28,17 @@ from durastore.persistence.aof.manifest import (
     parse_manifest,
     store_manifest,
 )
-from durastore.persistence.aof.reader import AofReader, TornTail, complaint, whole_up_to
-from durastore.persistence.disk import Disk, Source
-from durastore.persistence.loading import RdbLoading
-from durastore.persistence.rdb import RdbError, RdbReader
+from durastore.persistence.aof.reader import TornTail
+from durastore.persistence.disk import Disk
+from durastore.persistence.rdb import RdbError
+from durastore.persistence.replay import Replay
+from durastore.persistence.walk import Counted, files_of, may_end_early, walk_log_file, walk_rdb
 
 log = logging.getLogger("durastore.persistence")
-
-# How long loading keeps the event loop at a time, in seconds.
-SLICE = 0.01
 
 
 class LoadError(Exception):
     """The data on disk cannot be loaded; the text says which file, where, and why."""
-
-
-class _Counted(Source):
-    """A source that tells how much of it was read."""
-
-    def __init__(self, source: Source, progress: Callable[[int], None]) -> None:
-        self.size = source.size
-        self._source = source
-        self._progress = progress
-
-    def read(self, size: int, /) -> bytes:
-        data = self._source.read(size)
-        self._progress(len(data))
-        return data
-
-    def zeros_at_end(self) -> int:
-        return self._source.zeros_at_end()
-
-    def close(self) -> None:
-        self._source.close()
 
 
 class Loader:
@@ -80,10 +57,19 @@ class Loader:
         self.started = time.time()
         self.bytes_total = 0
         self.bytes_loaded = 0
-        self.keys_loaded = 0
-        self.keys_expired = 0
+        self._replay = Replay(engine)
         # The manifest that was loaded, None where there was no log; and whether its last file may be appended to.
         self.manifest: Manifest | None = None
+
+    @property
+    def keys_loaded(self) -> int:
+        """The keys of the last RDB part."""
+        return self._replay.keys_loaded
+
+    @property
+    def keys_expired(self) -> int:
+        """Those that had expired and were left out."""
+        return self._replay.keys_expired
 
     async def load(self, appendonly: bool) -> None:
         """Loads everything.  Raises LoadError."""
@@ -181,31 +167,14 @@ class Loader:
             source = self._disk.open(path)
         except OSError as error:
             raise LoadError(f"{path}: {error.strerror or error}") from error
+        self.bytes_total = source.size
+        self.bytes_loaded = 0
         try:
-            self.bytes_total = source.size
-            self.bytes_loaded = 0
-            counted = _Counted(source, self._progress)
-            reader = RdbReader(counted, source.size, self._engine.instance.keyspace.limits)
-            yield from self._load_entries(reader, path, int(time.time() * 1000), merge)
-            if reader.rest() or counted.read(1):
-                raise LoadError(f"{path}, offset {reader.offset}: there is data behind the end of the RDB file")
-        except OSError as error:
-            raise LoadError(f"{path}: {error.strerror or error}") from error
-        finally:
-            source.close()
-
-    def _load_entries(self, reader: RdbReader, path: str, now: int, merge: bool) -> Iterator[None]:
-        keyspace = self._engine.instance.keyspace
-        try:
-            reader.read_header()
-            loading = RdbLoading(reader, keyspace, now, merge)
-            while not loading.step(time.perf_counter() + SLICE, time.perf_counter):
-                self.keys_loaded = int(loading.keys_loaded)
-                yield
+            yield from walk_rdb(Counted(source, self._progress), self._replay, int(time.time() * 1000), merge)
         except RdbError as error:
             raise LoadError(f"Bad file format reading the RDB file {path}: {error}") from error
-        self.keys_loaded = int(loading.keys_loaded)
-        self.keys_expired = int(loading.keys_expired)
+        except OSError as error:
+            raise LoadError(f"{path}: {error.strerror or error}") from error
 
     # The log
 
@@ -213,21 +182,11 @@ class Loader:
         if manifest is None:
             raise LoadError("There is no append only file to load")
         settings = self._settings()
-        files = [*([manifest.base] if manifest.base else []), *manifest.increments]
+        paths = [os.path.join(settings.folder, each.name) for each in files_of(manifest)]
+        sizes = [self._size(path) for path in paths]
         self.bytes_loaded = 0
-        self.bytes_total = 0
-        # The files that may end early: the last, and one behind which there are only empty ones.
-        ends: list[LogFile] = []
-        for each in files:
-            path = os.path.join(settings.folder, each.name)
-            if not self._disk.exists(path):
-                raise LoadError(f"The append only file {path} is missing")
-            source = self._disk.open(path)
-            self.bytes_total += source.size
-            if source.size:
-                ends = []
-            ends.append(each)
-            source.close()
+        self.bytes_total = sum(sizes)
+        last = may_end_early(sizes)
         keyspace = self._engine.instance.keyspace
         # What is replayed is in the log already.
         journal = self._engine.journal
@@ -235,55 +194,31 @@ class Loader:
         journal.enabled = False
         keyspace.expiring = False
         try:
-            for each in files:
-                yield from self._load_file(os.path.join(settings.folder, each.name), each in ends)
+            for number, path in enumerate(paths):
+                yield from self._load_file(path, number >= last)
         finally:
             keyspace.expiring = True
             journal.enabled = enabled
 
+    def _size(self, path: str) -> int:
+        if not self._disk.exists(path):
+            raise LoadError(f"The append only file {path} is missing")
+        source = self._disk.open(path)
+        source.close()
+        return source.size
+
     def _load_file(self, path: str, last: bool) -> Iterator[None]:
         try:
             source = self._disk.open(path)
-        except OSError as error:
-            raise LoadError(f"{path}: {error.strerror or error}") from error
-        counted = _Counted(source, self._progress)
-        replay = _Replay(self._engine, path)
-        start = 0
-        try:
-            head = counted.read(9)
-            if head.startswith((b"REDIS", b"VALKEY")):
-                prefixed = _Prefixed(head, counted)
-                rdb = RdbReader(prefixed, source.size, self._engine.instance.keyspace.limits)
-                yield from self._load_entries(rdb, path, -1, merge=False)
-                rest = rdb.rest()
-                start = rdb.offset - len(rest)
-                reader = AofReader(counted, path, rest, start)
-            else:
-                reader = AofReader(counted, path, head)
-            yield from replay.run(reader)
+            yield from walk_log_file(self._disk, Counted(source, self._progress), path, self._replay)
         except TornTail as tail:
-            offset = tail.offset
-            if offset == -1 or replay.in_transaction():
-                offset = self._whole_up_to(path, start, offset if offset != -1 else source.size)
-            self._torn(path, offset, source.size, tail.reason, last)
+            self._torn(path, tail.offset, source.size, tail.reason, last)
+        except RdbError as error:
+            raise LoadError(f"Bad file format reading the RDB file {path}: {error}") from error
         except AofError as error:
-            if error.vague:
-                # It says where, unless only the engine knows why.
-                self._whole_up_to(path, start, source.size)
             raise LoadError(f"Bad file format reading the append only file {error}") from error
         except OSError as error:
             raise LoadError(f"{path}: {error.strerror or error}") from error
-        finally:
-            source.close()
-
-    def _whole_up_to(self, path: str, start: int, end: int) -> int:
-        source = self._disk.open(path)
-        try:
-            return whole_up_to(source, path, start, end)
-        except AofError as error:
-            raise LoadError(f"Bad file format reading the append only file {error}") from error
-        finally:
-            source.close()
 
     def _torn(self, path: str, offset: int, size: int, reason: str, last: bool) -> None:
         if not last or not self._settings().load_truncated:
@@ -304,58 +239,3 @@ class Loader:
             file.fsync()
         finally:
             file.close()
-
-
-class _Prefixed:
-    """A source of which the first bytes were read already."""
-
-    def __init__(self, head: bytes, source: _Counted) -> None:
-        self._head = head
-        self._source = source
-
-    def read(self, size: int, /) -> bytes:
-        if self._head:
-            head, self._head = self._head[:size], self._head[size:]
-            return head
-        return self._source.read(size)
-
-
-class _Replay:
-    """Runs the commands of one file of the log."""
-
-    def __init__(self, engine: Engine, path: str) -> None:
-        self._engine = engine
-        self._path = path
-        self._session = replay_session(engine)
-
-    def in_transaction(self) -> bool:
-        """Whether a transaction has begun, and not ended yet."""
-        return self._session.client.in_multi
-
-    def run(self, reader: AofReader) -> Iterator[None]:
-        """Replays to the end.  Raises AofError and TornTail."""
-        engine = self._engine
-        session = self._session
-        parser = session.parser
-        deadline = time.perf_counter() + SLICE
-        while True:
-            offset = int(reader.offset)
-            piece = reader.next_piece(parser.at_boundary())
-            if piece is None:
-                break
-            engine.begin_wake(int(time.time() * 1000))
-            session.feed(piece)
-            session.take_output()
-            if session.failure:
-                self._failed(reader, offset)
-            if time.perf_counter() >= deadline:
-                yield
-                deadline = time.perf_counter() + SLICE
-        if self.in_transaction():
-            raise TornTail(int(reader.offset), "the file ends within a transaction")
-
-    def _failed(self, reader: AofReader, offset: int) -> None:
-        reason = complaint(self._session.failure)
-        if not reader.verified:
-            reason += f" (in the {reader.offset - offset} bytes from there on)"
-        raise AofError(self._path, offset, reason, vague=not reader.verified)

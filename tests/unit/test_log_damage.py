@@ -259,6 +259,22 @@ def test_a_command_that_is_not_known_is_refused() -> None:
         Reloader().load(foreign(request("SET", "a", 1), request("NOSUCH", "x")))
 
 
+def test_what_would_end_the_replay_unnoticed_is_refused() -> None:
+    with pytest.raises(LoadError, match=rf"{FIRST}, offset 0: the command 'quit' ended the replay"):
+        Reloader().load(foreign(request("SET", "a", 1), request("QUIT"), request("SET", "b", 1)))
+
+
+def test_a_damaged_length_is_told_from_a_torn_end_without_all_of_the_file_in_memory() -> None:
+    disk = MemoryDisk()
+    increment(disk, FIRST, encode_request([b"SET", b"a", b"v" * 5_000_000]))
+    disk.names[MANIFEST] = Inode(b"file appendonly.aof.1.incr.aof seq 1 type i\n")
+    data = bytes(disk.names[FIRST].data)
+    length = b":%d:" % (len(data) - data.index(b"*3"))
+    with pytest.raises(LoadError, match="damaged length of a stretch"):
+        Reloader().load(changed(disk, FIRST, data.replace(length, b":9" + length[2:], 1)))
+    assert Reloader().load(changed(disk, FIRST, data[:-1])) == {}
+
+
 def test_a_missing_file_is_named() -> None:
     disk = small_log()
     del disk.names[FIRST]

@@ -13,6 +13,7 @@ from mypy_extensions import i64
 
 from durastore.persistence.aof.annotations import CHAIN_START, LINE_LIMIT, STRETCH_START, parse_header, stretch_checksum
 from durastore.persistence.aof.manifest import AofError
+from durastore.persistence.checksum import crc64_iso
 from durastore.persistence.disk import Source
 from durastore.protocol.parser import ERROR, REQUEST, RequestParser
 
@@ -142,9 +143,17 @@ class AofReader:
     def _check_length(self, checksum: int, now: int, width: i64) -> None:
         """Raises AofError where the last stretch is whole and only its announced length is wrong."""
         rest: i64 = self._end - self.offset - width
-        self._fill(width + rest)
         payload = self._buffer[self._pos + width : self._pos + width + rest]
-        if stretch_checksum(self._checksum, len(payload), now, payload) == checksum:
+        found = stretch_checksum(self._checksum, int(rest), now, payload)
+        rest -= len(payload)
+        # All of the file may be behind it: it is read in pieces, as nobody will read it again.
+        while rest > 0:
+            payload = self._source.read(int(min(rest, PIECE)))
+            if not payload:
+                return
+            found = crc64_iso(payload, found)
+            rest -= len(payload)
+        if found == checksum:
             raise AofError(self.name, int(self.offset), "damaged length of a stretch")
 
     def _foreign(self, have: i64) -> bytes:
