@@ -69,11 +69,7 @@ def value_digest(digest: bytes, value: object, expires: bool) -> bytes:
 
 def _database_digest(digest: bytes, db: Database) -> bytes:
     digest = _mix(digest, int(db.index).to_bytes(4, "big"))
-    seen: set[int] = set()
-    for segment in db.table.directory:
-        if id(segment) in seen:
-            continue
-        seen.add(id(segment))
+    for segment in db.table.directory.distinct():
         for key, value in segment.items.items():
             digest = _xor(digest, value_digest(_mix(_ZERO, key), value, key in segment.expires))
     return digest

@@ -7,9 +7,10 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from durastore.commands.tablerow import Command
-from durastore.keyspace.chunked import Chunked
-from durastore.keyspace.compact import CompactDict, prefetch
+from durastore.keyspace.chunked import Chunk, Chunked
+from durastore.keyspace.compact import Directory, prefetch
 from durastore.keyspace.database import Database
+from durastore.keyspace.table import Segment
 from durastore.keyspace.values import Value
 
 # How many requests are parsed ahead at most, and about how many words they may have.
@@ -56,7 +57,7 @@ class Batch:
 
     def _prefetch_keys(self, db: Database) -> None:
         table = db.table
-        tables: list[CompactDict[object]] = []
+        directories: list[Directory[Segment]] = []
         keys: list[bytes] = []
         i: i64 = 0
         while i < self.count and len(keys) < KEYS:
@@ -73,14 +74,14 @@ class Batch:
             position: i64 = command.first_key
             while position <= last and position < size and len(keys) < KEYS:
                 key = argv[position]
-                tables.append(table.find(key).items)
+                directories.append(table.directory)
                 keys.append(key)
                 position += command.key_step
         if len(keys) > 1:
-            prefetch(tables, keys)
+            prefetch(directories, keys)
 
     def _prefetch_elements(self, db: Database) -> None:
-        tables: list[CompactDict[object]] = []
+        directories: list[Directory[Chunk]] = []
         elements: list[bytes] = []
         container: Chunked | None = None
         known = b""
@@ -107,10 +108,10 @@ class Batch:
                 continue
             while position < size and len(elements) < KEYS:
                 element = argv[position]
-                tables.append(container.find(element).items)
+                directories.append(container.directory)
                 elements.append(element)
                 if command.element_step == 0:
                     break
                 position += command.element_step
         if len(elements) > 1:
-            prefetch(tables, elements)
+            prefetch(directories, elements)

@@ -21,7 +21,7 @@ from typing import Final, final
 from librt.random import randrange
 from mypy_extensions import i64
 
-from durastore.keyspace.compact import CompactDict
+from durastore.keyspace.compact import CompactDict, Directory
 from durastore.keyspace.positions import CURSOR_SHIFT, HALF, HASH_BITS, HASH_MASK, scan_segment
 
 # As for a database's segments (``durastore.keyspace.table``).
@@ -59,9 +59,8 @@ class Chunked:
 
     def __init__(self) -> None:
         self.owner = Owner()
-        self.directory: list[Chunk] = [Chunk(self.owner, 0, 0)]
-        self.depth: i64 = 0
-        self.shift: i64 = HASH_BITS
+        first = Chunk(self.owner, 0, 0)
+        self.directory: Directory[Chunk] = Directory(first, first.items)
         self.count: i64 = 0
         self.expires_count: i64 = 0
         # No element expires before this time.
@@ -71,8 +70,7 @@ class Chunked:
 
     def find(self, key: bytes) -> Chunk:
         """The chunk that holds, or would hold, the key."""
-        h: i64 = hash(key)
-        return self.directory[(h & HASH_MASK) >> self.shift]
+        return self.directory[key]
 
     def get(self, key: bytes) -> object | None:
         """The value of a key, or None."""
@@ -141,8 +139,6 @@ class Chunked:
         """A copy; the chunks are shared until either side changes them."""
         twin = Chunked()
         twin.directory = self.directory.copy()
-        twin.depth = self.depth
-        twin.shift = self.shift
         twin.count = self.count
         twin.expires_count = self.expires_count
         twin.next_expiry = self.next_expiry
@@ -165,25 +161,15 @@ class Chunked:
 
     def _place(self, chunk: Chunk) -> None:
         """Points the directory's slots of the chunk's stretch at it."""
-        slots: i64 = HALF >> (HASH_BITS - 1 - self.depth + chunk.depth)
-        first: i64 = chunk.start >> self.shift
-        directory = self.directory
-        for i in range(slots):
-            directory[first + i] = chunk
+        self.directory.place(chunk.start, chunk.depth, chunk, chunk.items)
 
     def _split(self, chunk: Chunk) -> None:
         """Divides a full chunk in two, doubling the directory where it is not deep enough."""
         if chunk.depth >= HASH_BITS - CURSOR_SHIFT:
             # Only equal hashes get here.
             return
-        if chunk.depth == self.depth:
-            doubled: list[Chunk] = []
-            for each in self.directory:
-                doubled.append(each)
-                doubled.append(each)
-            self.directory = doubled
-            self.depth += 1
-            self.shift -= 1
+        if chunk.depth == self.directory.depth:
+            self.directory.double()
             self._deepest = 0
         depth: i64 = chunk.depth + 1
         bit: i64 = HALF >> (depth - 1)
@@ -200,13 +186,13 @@ class Chunked:
             low.next_expiry = high.next_expiry = chunk.next_expiry
         self._place(low)
         self._place(high)
-        if depth == self.depth:
+        if depth == self.directory.depth:
             self._deepest += 2
 
     def _merge(self, chunk: Chunk) -> None:
         """Joins a sparse chunk that is owned with its neighbour, if that is sparse as well."""
         bit: i64 = HALF >> (chunk.depth - 1)
-        buddy = self.directory[(chunk.start ^ bit) >> self.shift]
+        buddy = self.directory.at(chunk.start ^ bit)
         if buddy.depth != chunk.depth or len(chunk.items) + len(buddy.items) >= _SPARSE:
             return
         joined = Chunk(self.owner, chunk.start & ~bit, chunk.depth - 1)
@@ -221,28 +207,18 @@ class Chunked:
             joined.expires = expires
             joined.next_expiry = min(chunk.next_expiry, buddy.next_expiry)
         self._place(joined)
-        if chunk.depth != self.depth:
+        if chunk.depth != self.directory.depth:
             return
         self._deepest -= 2
-        while self._deepest == 0 and self.depth:
-            self.directory = self.directory[::2]
-            self.depth -= 1
-            self.shift += 1
-            for each in self.directory:
-                if each.depth == self.depth:
+        while self._deepest == 0 and self.directory.depth:
+            self.directory.halve()
+            for each in self.directory.distinct():
+                if each.depth == self.directory.depth:
                     self._deepest += 1
 
     def chunks(self) -> list[Chunk]:
         """Every chunk once, in the order of hash space."""
-        found: list[Chunk] = []
-        directory = self.directory
-        size: i64 = len(directory)
-        i: i64 = 0
-        while i < size:
-            chunk = directory[i]
-            found.append(chunk)
-            i += HALF >> (HASH_BITS - 1 - self.depth + chunk.depth)
-        return found
+        return self.directory.distinct()
 
     def scan(self, cursor: i64, count: i64, found: list[bytes]) -> i64:
         """Appends the keys of the next stretch of hash space, about ``count``; returns the next cursor, 0 at the end.
@@ -252,7 +228,7 @@ class Chunked:
         position: i64 = cursor << CURSOR_SHIFT
         wanted: i64 = len(found) + count
         while len(found) < wanted:
-            chunk = self.directory[position >> self.shift]
+            chunk = self.directory.at(position)
             position = scan_segment(chunk.items, chunk.depth, position, wanted - len(found), found)
             if position == -1:
                 return 0
@@ -278,7 +254,7 @@ class Chunked:
 
     def _random_chunk(self) -> Chunk:
         while True:
-            chunk = self.directory[randrange(len(self.directory))]
+            chunk = self.directory.at(randrange(HASH_MASK))
             if chunk.items:
                 return chunk
 

@@ -1,6 +1,6 @@
-"""A dict of byte strings that takes little more memory than what it holds, made for some hundred keys.
+"""A dict of byte strings that takes little more memory than what it holds, and the directory that leads to hundreds.
 
-Where it is not compiled (compact.pyx) it is a plain dict behind the same methods.
+Where this is not compiled (compact.pyx) they are a plain dict and a list behind the same methods.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from collections.abc import Iterator
 from typing import Final, Generic, TypeVar, final
 
 V = TypeVar("V")
+S = TypeVar("S")
+
+# Hash space is 0 .. 2**63 (``durastore.keyspace.positions``).
+_HASH_BITS: Final = 63
 
 # Byte strings beyond this length stay the objects that they are.
 INLINE_MAX: Final = 440
@@ -17,7 +21,7 @@ INLINE_MAX: Final = 440
 
 @final
 class CompactDict(Generic[V]):
-    """Keys and values in no order.
+    """Keys and values in no order, made for some hundred of them.
 
     Of values, byte strings, integers and floats come back as equals, not as the same objects; all others are kept as
     they are.  ``compact[key]`` is None where the key is not there.
@@ -95,8 +99,65 @@ class CompactDict(Generic[V]):
         return size
 
 
-def prefetch(tables: list[CompactDict[object]], keys: list[bytes]) -> None:
-    """Has memory fetch, side by side, what the lookups of ``keys[i]`` in ``tables[i]`` are about to need one by one.
+@final
+class Directory(Generic[S]):
+    """Which segment of an extendible hash stands where in hash space: 2**depth slots, each with a segment.
+
+    ``directory[key]`` is the segment of a key.  A segment never changes the dict that it was placed with for another.
+    """
+
+    __slots__ = ("_segments", "depth")
+
+    def __init__(self, segment: S, items: CompactDict[object]) -> None:
+        self._segments = [segment]
+        self.depth = 0
+
+    def __getitem__(self, key: bytes) -> S:
+        return self.at(hash(key))
+
+    def __len__(self) -> int:
+        return len(self._segments)
+
+    def __iter__(self) -> Iterator[S]:
+        return iter(self.distinct())
+
+    def at(self, position: int) -> S:
+        """The segment at a position of hash space."""
+        return self._segments[(position & sys.maxsize) >> (_HASH_BITS - self.depth)]
+
+    def place(self, start: int, depth: int, segment: S, items: CompactDict[object]) -> None:
+        """Has a stretch of hash space, which begins at ``start`` and is 2**-depth of it, point at a segment."""
+        first = start >> (_HASH_BITS - self.depth)
+        count = 1 << (self.depth - depth)
+        self._segments[first : first + count] = [segment] * count
+
+    def double(self) -> None:
+        """Goes one level deeper."""
+        self._segments = [each for each in self._segments for _ in range(2)]
+        self.depth += 1
+
+    def halve(self) -> None:
+        """Takes a level back; no segment is as deep as it."""
+        self._segments = self._segments[::2]
+        self.depth -= 1
+
+    def copy(self) -> Directory[S]:
+        """A directory of the same segments."""
+        twin: Directory[S] = Directory.__new__(Directory)
+        twin._segments = self._segments.copy()
+        twin.depth = self.depth
+        return twin
+
+    def distinct(self) -> list[S]:
+        """Every segment once, in the order of hash space."""
+        return [each for i, each in enumerate(self._segments) if i == 0 or self._segments[i - 1] is not each]
+
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + sys.getsizeof(self._segments)
+
+
+def prefetch(directories: list[Directory[S]], keys: list[bytes]) -> None:
+    """Has memory fetch, side by side, what lookups of ``keys[i]`` by ``directories[i]`` are about to need one by one.
 
     It changes nothing but the time that they take; the first 64 count.
     """

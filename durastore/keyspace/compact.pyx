@@ -15,6 +15,7 @@ and a lookup touches a foreign entry once in thousands of times.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.list cimport PyList_GET_ITEM
 from cpython.mem cimport PyObject_Calloc, PyObject_Free, PyObject_Malloc
 from cpython.object cimport PyObject, PyObject_Hash
 from cpython.ref cimport Py_DECREF, Py_INCREF
@@ -56,6 +57,8 @@ cdef enum:
     # How the allocator rounds sizes, and up to where.
     ROUND = 16
     ROUNDED_MAX = 512
+    # Hash space, see positions.py.
+    HASH_BITS = 63
     # How many lookups ``prefetch`` takes side by side.
     AT_ONCE = 64
     # A pass over all entries has memory fetch the one that comes so many slots later.
@@ -64,6 +67,7 @@ cdef enum:
 INLINE_MAX = SHORT
 
 cdef uint64_t ADDRESS = 0xFFFFFFFFFFFF
+cdef uint64_t HASH_MASK = 0x7FFFFFFFFFFFFFFF
 
 
 cdef inline uint64_t kind_of(char *entry) noexcept:
@@ -391,7 +395,7 @@ cdef class CompactDict:
         for i in range(self.width):
             if self.slots[i]:
                 entry = entry_at(self.slots[i])
-                place = HASH_BYTES(key_start(entry), key_size(entry)) & 0x7FFFFFFFFFFFFFFFu
+                place = HASH_BYTES(key_start(entry), key_size(entry)) & HASH_MASK
                 if place >> shift == first and place >= position:
                     found.append(key_of(entry))
 
@@ -418,23 +422,117 @@ cdef inline Py_ssize_t payload(char *entry) noexcept:
     return inline_size(entry) if kind == BYTES else 0 if kind == NONE else 8
 
 
-def prefetch(list tables not None, list keys not None):
+cdef class Directory:
     """See compact.py."""
+    cdef list segments
+    # The dict of each slot's segment, which the segment keeps alive.
+    cdef PyObject **tables
+    cdef readonly int depth
+
+    def __cinit__(self, segment=None, CompactDict items=None):
+        self.segments = []
+        self.tables = NULL
+        self.depth = 0
+        if items is not None:
+            self.segments.append(segment)
+            self.tables = <PyObject **>PyObject_Malloc(sizeof(PyObject *))
+            if self.tables == NULL:
+                raise MemoryError
+            self.tables[0] = <PyObject *>items
+
+    def __dealloc__(self):
+        PyObject_Free(self.tables)
+
+    cdef inline Py_ssize_t _slot(self, bytes key) except -1:
+        return (<uint64_t>PyObject_Hash(key) & HASH_MASK) >> (HASH_BITS - self.depth)
+
+    def __getitem__(self, bytes key not None):
+        return <object>PyList_GET_ITEM(self.segments, self._slot(key))
+
+    def __len__(self):
+        return len(self.segments)
+
+    def __iter__(self):
+        return iter(self.distinct())
+
+    def at(self, uint64_t position):
+        return self.segments[(position & HASH_MASK) >> (HASH_BITS - self.depth)]
+
+    def place(self, uint64_t start, int depth, segment, CompactDict items not None):
+        cdef Py_ssize_t first = start >> (HASH_BITS - self.depth), i
+        for i in range(first, first + (<Py_ssize_t>1 << (self.depth - depth))):
+            self.segments[i] = segment
+            self.tables[i] = <PyObject *>items
+
+    cdef int _become(self, list segments, int depth, Py_ssize_t old_step, Py_ssize_t new_step) except -1:
+        """Takes other slots: slot i is what slot i * old_step / new_step was."""
+        cdef Py_ssize_t i, size = len(segments)
+        cdef PyObject **tables = <PyObject **>PyObject_Malloc(size * sizeof(PyObject *))
+        if tables == NULL:
+            raise MemoryError
+        for i in range(size):
+            tables[i] = self.tables[i * old_step // new_step]
+        PyObject_Free(self.tables)
+        self.tables = tables
+        self.segments = segments
+        self.depth = depth
+        return 0
+
+    def double(self):
+        cdef list segments = []
+        for each in self.segments:
+            segments.append(each)
+            segments.append(each)
+        self._become(segments, self.depth + 1, 1, 2)
+
+    def halve(self):
+        self._become(self.segments[::2], self.depth - 1, 2, 1)
+
+    def copy(self):
+        cdef Directory twin = Directory()
+        cdef Py_ssize_t size = len(self.segments)
+        twin.tables = <PyObject **>PyObject_Malloc(size * sizeof(PyObject *))
+        if twin.tables == NULL:
+            raise MemoryError
+        memcpy(twin.tables, self.tables, size * sizeof(PyObject *))
+        twin.segments = list(self.segments)
+        twin.depth = self.depth
+        return twin
+
+    def distinct(self):
+        cdef list found = []
+        last = None
+        for each in self.segments:
+            if each is not last:
+                found.append(each)
+                last = each
+        return found
+
+    def __sizeof__(self):
+        return sizeof(Directory) + 16 * len(self.segments)
+
+
+def prefetch(list directories not None, list keys not None):
+    """See compact.py."""
+    cdef Directory directory
     cdef CompactDict table
-    cdef void *heads[AT_ONCE]
+    cdef PyObject *tables[AT_ONCE]
     cdef uint64_t tags[AT_ONCE]
     cdef char *entries[AT_ONCE]
-    cdef Py_ssize_t i, j, count = min(len(tables), len(keys), AT_ONCE)
+    cdef Py_ssize_t i, j, count = min(len(directories), len(keys), AT_ONCE)
     for i in range(count):
-        heads[i] = <void *>tables[i]
-        PREFETCH(heads[i])
+        directory = <Directory?>directories[i]
+        j = directory._slot(keys[i])
+        tables[i] = directory.tables[j]
+        PREFETCH(tables[i])
+        PREFETCH(PyList_GET_ITEM(directory.segments, j))
         tags[i] = PyObject_Hash(keys[i]) & 0xFFFF
     for i in range(count):
-        table = <CompactDict>heads[i]
+        table = <CompactDict>tables[i]
         if table.count:
             PREFETCH(table.slots + ((tags[i] * table.width) >> 16))
     for i in range(count):
-        table = <CompactDict>heads[i]
+        table = <CompactDict>tables[i]
         entries[i] = NULL
         if table.count == 0:
             continue

@@ -450,7 +450,7 @@ class Database:
     def merge_slice(self, segments: i64) -> None:
         """Joins sparse neighbours among the next segments, so that memory follows a shrinking database."""
         table = self.table
-        while segments > 0 and table.depth:
+        while segments > 0 and table.directory.depth:
             segments -= 1
             segment = table.merge(table.at(self.merge_cursor))
             position = table.segment_after(segment)

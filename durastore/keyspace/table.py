@@ -1,7 +1,7 @@
 """The segmented hash table under every database.
 
-An extendible hash: a directory indexed by the top bits of the key's hash, over segments (``CompactDict`` dicts) of
-at most ``SEGMENT_LIMIT`` keys and split in two.  Everything that must not pause in proportion to the number of keys
+An extendible hash: a directory indexed by the top bits of the key's hash, over segments (a ``CompactDict`` each) of at
+most ``SEGMENT_LIMIT`` keys and split in two.  Everything that must not pause in proportion to the number of keys
 (growing, scanning from a cursor, sampling, snapshots) works on one segment at a time.
 
 Positions of hash space (``durastore.keyspace.positions``) stay valid while segments split and merge, which is what
@@ -17,7 +17,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.compact import CompactDict
+from durastore.keyspace.compact import CompactDict, Directory
 from durastore.keyspace.positions import CURSOR_SHIFT, HALF, HASH_BITS, HASH_MASK, scan_segment
 from durastore.keyspace.values import Value
 
@@ -80,7 +80,7 @@ class Walk:
             return self.captured.pop()
         table = self.table
         while not self.done:
-            segment = table.directory[self.position >> table.shift]
+            segment = table.directory.at(self.position)
             if segment.depth == 0 or segment.start > HASH_MASK - segment.width():
                 self.done = True
             else:
@@ -117,9 +117,8 @@ class Table:
     """The keys of one database."""
 
     def __init__(self) -> None:
-        self.directory: list[Segment] = [Segment(0, 0, 0)]
-        self.depth: i64 = 0
-        self.shift: i64 = HASH_BITS
+        first = Segment(0, 0, 0)
+        self.directory: Directory[Segment] = Directory(first, first.items)
         self.count: i64 = 0
         self.expires_count: i64 = 0
         self.epoch: i64 = 0
@@ -134,16 +133,11 @@ class Table:
 
     def find(self, key: bytes) -> Segment:
         """The segment that holds, or would hold, the key."""
-        if self.depth == 0:
-            return self.directory[0]
-        h: i64 = hash(key)
-        return self.directory[(h & HASH_MASK) >> self.shift]
+        return self.directory[key]
 
     def at(self, position: i64) -> Segment:
         """The segment at a position of hash space."""
-        if self.depth == 0:
-            return self.directory[0]
-        return self.directory[position >> self.shift]
+        return self.directory.at(position)
 
     def before_write(self, segment: Segment) -> None:
         """To be called before a segment changes: takes the pre-image that a walk still needs."""
@@ -199,14 +193,8 @@ class Table:
         if segment.depth >= HASH_BITS - CURSOR_SHIFT:
             # Only equal hashes get here.
             return
-        if segment.depth == self.depth:
-            doubled: list[Segment] = []
-            for each in self.directory:
-                doubled.append(each)
-                doubled.append(each)
-            self.directory = doubled
-            self.depth += 1
-            self.shift -= 1
+        if segment.depth == self.directory.depth:
+            self.directory.double()
         depth: i64 = segment.depth + 1
         bit: i64 = HALF >> (depth - 1)
         low = Segment(segment.start, depth, segment.epoch)
@@ -223,16 +211,15 @@ class Table:
         """Divides an empty table for so many keys, so that no segment has to split while they come."""
         if self.count:
             return
-        while self.depth < MAX_RESERVED and count >> self.depth > SEGMENT_LIMIT * 7 // 8:
-            for segment in self.directory.copy():
+        depth: i64 = self.directory.depth
+        while depth < MAX_RESERVED and count >> depth > SEGMENT_LIMIT * 7 // 8:
+            for segment in self.directory.distinct():
                 self.split(segment)
+            depth += 1
 
     def _place(self, segment: Segment) -> None:
         """Points the directory's slots of the segment's stretch at it."""
-        slots: i64 = HALF >> (62 - self.depth + segment.depth)
-        first: i64 = segment.start >> self.shift
-        for i in range(slots):
-            self.directory[first + i] = segment
+        self.directory.place(segment.start, segment.depth, segment, segment.items)
 
     def merge(self, segment: Segment) -> Segment:
         """Joins a sparse segment with its sparse neighbour; returns the segment that is there now."""

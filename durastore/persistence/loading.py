@@ -7,7 +7,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.compact import CompactDict, prefetch
+from durastore.keyspace.compact import prefetch
 from durastore.keyspace.database import Database, Keyspace
 from durastore.keyspace.hashes import Hash
 from durastore.persistence.rdb import RdbError, RdbReader
@@ -93,12 +93,10 @@ class RdbLoading:
             return
         db = self.keyspace.databases[index]
         keys: list[bytes] = []
-        tables: list[CompactDict[object]] = []
+        directories = [db.table.directory] * self._count
         for i in range(self._count):
-            key = self._entries[i].key
-            keys.append(key)
-            tables.append(db.table.find(key).items)
-        prefetch(tables, keys)
+            keys.append(self._entries[i].key)
+        prefetch(directories, keys)
         for i in range(self._count):
             self._store(db, self._entries[i])
         self.keys_loaded += self._count

@@ -69,7 +69,7 @@ class Cron:
             server.engine.begin_wake(now)
             await self._expire(now, period * EXPIRY_SHARE)
             for db in server.engine.instance.keyspace.databases:
-                if db.table.depth:
+                if db.table.directory.depth:
                     db.merge_slice(MERGE_SEGMENTS)
             monotonic = time.monotonic()
             if monotonic - self._last_second >= 1:

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from durastore.keyspace.compact import CompactDict, prefetch
+from durastore.keyspace.compact import CompactDict, Directory, prefetch
 
 KEYS = st.one_of(
     st.integers(0, 300).map(lambda number: b"key:%d" % number),
@@ -97,7 +97,7 @@ class CompactMachine(RuleBasedStateMachine):
         assert bool(self.compact) == bool(self.model)
         assert dict(self.compact.items()) == self.model
         assert dict(zip(self.compact.keys(), self.compact.values(), strict=True)) == self.model
-        prefetch([self.compact] * len(self.model), list(self.model))
+        prefetch([Directory("the only one", self.compact)] * len(self.model), list(self.model))
 
 
 TestCompact = CompactMachine.TestCase
@@ -140,3 +140,28 @@ def test_every_key_is_drawn_equally_often() -> None:
     assert set(drawn) == {b"%d" % i for i in range(1, 100, 2)}
     assert min(drawn.values()) > 300
     assert max(drawn.values()) < 500
+
+
+def test_a_directory_follows_segments_that_divide_and_join() -> None:
+    items: list[CompactDict[object]] = [CompactDict() for _ in range(6)]
+    directory = Directory("all", items[0])
+    assert directory[b"x"] == directory.at(0) == directory.at(2**63 - 1) == "all"
+    directory.double()
+    directory.place(0, 1, "low", items[1])
+    directory.place(2**62, 1, "high", items[2])
+    directory.double()
+    directory.place(2**62, 2, "third", items[3])
+    directory.place(2**62 + 2**61, 2, "fourth", items[4])
+    assert (len(directory), directory.depth) == (4, 2)
+    assert list(directory) == ["low", "third", "fourth"]
+    assert [directory.at(i << 61) for i in range(4)] == ["low", "low", "third", "fourth"]
+    for i in range(100):
+        key = b"%d" % i
+        assert directory[key] == directory.at(hash(key) & (2**63 - 1))
+    prefetch([directory] * 64, [b"%d" % i for i in range(100)])
+    twin = directory.copy()
+    directory.place(2**62, 1, "joined", items[5])
+    directory.halve()
+    assert (directory.distinct(), directory.depth) == (["low", "joined"], 1)
+    assert (twin.distinct(), twin.depth) == (["low", "third", "fourth"], 2)
+    assert sys.getsizeof(directory) < sys.getsizeof(twin)
