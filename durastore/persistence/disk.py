@@ -11,6 +11,9 @@ from abc import ABC, abstractmethod
 
 from mypy_extensions import mypyc_attr
 
+# What a server locks in its data folder.
+LOCK_NAME = "durastore.lock"
+
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class File(ABC):

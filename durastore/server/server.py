@@ -23,7 +23,7 @@ from durastore.engine.engine import Engine
 from durastore.persistence.aof.log import AppendLog, LogSettings
 from durastore.persistence.aof.manifest import AofError
 from durastore.persistence.aof.rewrite import Rewriter
-from durastore.persistence.disk import Disk, Lock, RealDisk
+from durastore.persistence.disk import LOCK_NAME, Disk, Lock, RealDisk
 from durastore.persistence.loader import Loader, LoadError
 from durastore.persistence.rdb import RdbWriter
 from durastore.persistence.rdb.format import RDB_VERSION, VALKEY_VERSION
@@ -251,7 +251,7 @@ class Server:
 
     def _lock(self) -> Lock | None:
         try:
-            return self.disk.lock(self.config.resolve("durastore.lock"))
+            return self.disk.lock(self.config.resolve(LOCK_NAME))
         except OSError as error:
             self.logger.critical("%s", error)
             return None
