@@ -11,9 +11,11 @@ from typing import final
 
 from mypy_extensions import i64, mypyc_attr
 
+from durastore.commands.access import Access
 from durastore.commands.channels import Channels, Subscriber
 from durastore.commands.events import KeyspaceEvents
 from durastore.commands.tracking import Tracking
+from durastore.commands.users import Catalogue, User
 from durastore.keyspace.database import Database, Keyspace
 
 
@@ -28,8 +30,8 @@ class Host:
         """Directives whose names match, with their values (CONFIG GET)."""
         raise NotImplementedError
 
-    def config_set(self, pairs: list[tuple[bytes, bytes]]) -> None:
-        """Sets directives, all or none (CONFIG SET)."""
+    def config_set(self, pairs: list[tuple[bytes, bytes]], local: bool) -> None:
+        """Sets directives, all or none (CONFIG SET); ``local`` says that the client is on this machine."""
         raise NotImplementedError
 
     def config_rewrite(self) -> None:
@@ -38,14 +40,6 @@ class Host:
 
     def reset_statistics(self) -> None:
         """CONFIG RESETSTAT."""
-        raise NotImplementedError
-
-    def requires_password(self) -> bool:
-        """Whether the default user has a password."""
-        raise NotImplementedError
-
-    def check_password(self, user: bytes, password: bytes) -> bool:
-        """Whether these credentials are good."""
         raise NotImplementedError
 
     def save(self) -> None:
@@ -94,6 +88,14 @@ class Host:
 
     def load_aof(self) -> None:
         """DEBUG LOADAOF: flushes the log, empties the keyspace and loads the log; raises CommandError."""
+        raise NotImplementedError
+
+    def load_users(self) -> None:
+        """ACL LOAD: takes the users of the file in place of those there are; raises CommandError."""
+        raise NotImplementedError
+
+    def save_users(self) -> None:
+        """ACL SAVE: writes the users to the file; raises CommandError."""
         raise NotImplementedError
 
     def clients(self) -> list[Client]:
@@ -200,12 +202,16 @@ class Instance:
         self.host = host
         # The engine sets itself here as soon as it exists.
         self.dispatcher = Dispatcher()
+        # The engine puts one in its place that knows the commands.
+        self.access = Access(Catalogue({}, {}, 0))
         self.now: i64 = 0
         self.dirty: i64 = 0
         self.effects: list[list[bytes]] | None = None
         self.max_bulk: i64 = 512 * 1024 * 1024
         self.active_expire = True
+        # enable-debug-command: whether DEBUG is allowed, to everybody or only to clients on this machine.
         self.debug_allowed = False
+        self.debug_allowed_here = False
         self.loading = False
         self.channels = Channels()
         self.events = KeyspaceEvents(self.keyspace, self.channels)
@@ -228,8 +234,11 @@ class Client(Subscriber):
         self.id = client_id
         self.instance = instance
         self.db: Database = instance.keyspace.databases[0]
+        # The user that it acts for, and whether it has shown that it may.
+        self.user: User = instance.access.default
         self.authenticated = True
-        self.user = b"default"
+        # Whether its requests are to be looked at before they run; kept by ``update_rights``.
+        self.restricted = False
         self.name = b""
         self.lib_name = b""
         self.lib_version = b""
@@ -237,6 +246,8 @@ class Client(Subscriber):
         self.local_address = ""
         self.descriptor = -1
         self.unix_socket = False
+        # On this machine.
+        self.local = False
         self.created: i64 = 0
         self.last_interaction: i64 = 0
         self.last_command = ""
@@ -269,6 +280,26 @@ class Client(Subscriber):
         self.time_is_up = False
         # Whoever runs commands here needs their replies at once (a log, a script).
         self.deny_blocking = False
+
+    def must_authenticate(self) -> bool:
+        """Whether it has to say first who it is."""
+        return not self.authenticated and self.instance.access.default.asks_password()
+
+    def become(self, user: User) -> None:
+        """From now on it acts for this user."""
+        self.user = user
+        self.authenticated = True
+        self.update_rights()
+
+    def become_stranger(self) -> None:
+        """It acts for the default user, as a new connection does: at once where that needs no password."""
+        self.user = self.instance.access.default
+        self.authenticated = not self.user.asks_password()
+        self.update_rights()
+
+    def update_rights(self) -> None:
+        """To be called when users have changed."""
+        self.restricted = self.must_authenticate() or not self.user.unrestricted()
 
     def notify(self, kind: i64, event: bytes, key: bytes) -> None:
         """Tells of an event of a key in the client's database; ``kind`` is one of ``durastore.commands.events``."""

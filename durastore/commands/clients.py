@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from durastore.commands.channels import CHANNEL, PATTERN, SHARD
 from durastore.commands.client import Client
+from durastore.commands.client_line import describe
 from durastore.commands.connection import integer_or, valid_name
-from durastore.commands.errors import SYNTAX, CommandError
+from durastore.commands.errors import SYNTAX, CommandError, unknown_subcommand_or_arity
 from durastore.commands.spec import ADMIN, LOADING, NOSCRIPT, STALE, UNPAUSED, command
+from durastore.commands.users import User
 from durastore.protocol.numbers import INT64_MAX
 
 _COMMON: Final = NOSCRIPT | LOADING | STALE
@@ -80,80 +81,6 @@ def client_setinfo(client: Client, argv: list[bytes]) -> None:
     client.reply.ok()
 
 
-def _flags(client: Client) -> str:
-    shown = ""
-    if client.subscriptions is not None:
-        shown += "P"
-    tracked = client.instance.tracking.clients.get(client.id)
-    if client.in_multi:
-        shown += "x"
-    if client.blocked:
-        shown += "b"
-    if tracked is not None:
-        shown += "t"
-        if tracked.redirect_broken:
-            shown += "R"
-        if tracked.broadcast:
-            shown += "B"
-    if client.watch_broken:
-        shown += "d"
-    if client.closing:
-        shown += "c"
-    if client.unix_socket:
-        shown += "U"
-    if client.no_evict:
-        shown += "e"
-    if client.no_touch:
-        shown += "T"
-    return shown or "N"
-
-
-# The bytes of a connection's own objects, about.
-_FIXED: Final = 4096
-
-
-def describe(client: Client, now: int) -> bytes:
-    """The line of CLIENT LIST for one connection."""
-    client.instance.host.measure(client)
-    idle = max(now - client.last_interaction, 0) // 1000
-    multi = len(client.queue) if client.in_multi else -1
-    tracked = client.instance.tracking.clients.get(client.id)
-    queued = sum(len(word) for argv in client.queue for word in argv)
-    fields = (
-        ("id", client.id),
-        ("addr", client.address),
-        ("laddr", client.local_address),
-        ("fd", client.descriptor),
-        ("name", client.name.decode("latin-1")),
-        ("age", max(now - client.created, 0) // 1000),
-        ("idle", idle),
-        ("flags", _flags(client)),
-        ("db", client.db.index),
-        ("sub", client.count(CHANNEL)),
-        ("psub", client.count(PATTERN)),
-        ("ssub", client.count(SHARD)),
-        ("multi", multi),
-        ("qbuf", client.query_buffered),
-        ("qbuf-free", 0),
-        ("argv-mem", 0),
-        ("multi-mem", queued),
-        ("rbs", 16384),
-        ("rbp", 0),
-        ("obl", len(client.reply.out)),
-        ("oll", client.output_pieces),
-        ("omem", client.output_buffered),
-        ("tot-mem", _FIXED + client.output_buffered + client.query_buffered + len(client.reply.out) + queued),
-        ("events", "r"),
-        ("cmd", client.last_command or "NULL"),
-        ("user", client.user.decode("latin-1")),
-        ("redir", -1 if tracked is None else tracked.redirect_id),
-        ("resp", client.reply.resp),
-        ("lib-name", client.lib_name.decode("latin-1")),
-        ("lib-ver", client.lib_version.decode("latin-1")),
-    )
-    return " ".join(f"{name}={value}" for name, value in fields).encode("latin-1")
-
-
 @command(
     "client|info",
     "",
@@ -219,7 +146,7 @@ class _Filter:
         self.kind: bytes | None = None
         self.address: str | None = None
         self.local_address: str | None = None
-        self.user: bytes | None = None
+        self.user: User | None = None
         self.skip_me = True
         self.max_age = 0
 
@@ -230,12 +157,12 @@ class _Filter:
             and (self.kind is None or self.kind == (b"normal" if client.subscriptions is None else b"pubsub"))
             and (self.address is None or client.address == self.address)
             and (self.local_address is None or client.local_address == self.local_address)
-            and (self.user is None or (client.authenticated and client.user == self.user))
+            and (self.user is None or client.user is self.user)
             and (not self.max_age or (now - client.created) // 1000 >= self.max_age)
         )
 
 
-def _kill_filter(argv: list[bytes]) -> _Filter:
+def _kill_filter(argv: list[bytes], users: dict[bytes, User]) -> _Filter:
     found = _Filter()
     if len(argv) % 2:
         raise CommandError(SYNTAX)
@@ -252,9 +179,9 @@ def _kill_filter(argv: list[bytes]) -> _Filter:
         elif word == b"LADDR":
             found.local_address = value.decode("latin-1")
         elif word == b"USER":
-            if value != b"default":
+            found.user = users.get(value)
+            if found.user is None:
                 raise CommandError(b"ERR No such user '" + value + b"'")
-            found.user = value
         elif word == b"MAXAGE":
             found.max_age = integer_or(value, b"ERR maxage is not an integer or out of range")
             if found.max_age < 1:
@@ -294,7 +221,7 @@ def client_kill(client: Client, argv: list[bytes]) -> None:
                 client.reply.ok()
                 return
         raise CommandError(_NO_SUCH)
-    wanted = _kill_filter(argv)
+    wanted = _kill_filter(argv, client.instance.access.users)
     killed = 0
     now = int(client.instance.now)
     for each in host.clients():
@@ -398,7 +325,7 @@ def client_unblock(client: Client, argv: list[bytes]) -> None:
     error = False
     if len(argv) > 4:
         raise CommandError(
-            b"ERR unknown subcommand or wrong number of arguments for '" + argv[1][:128] + b"'. Try CLIENT HELP."
+            unknown_subcommand_or_arity(b"client", argv[1])
         )
     if len(argv) == 4:
         reason = argv[3].lower()

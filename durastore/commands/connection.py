@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from durastore.commands.access import AUTH, DEFAULT
 from durastore.commands.arguments import database_argument
 from durastore.commands.client import Client
+from durastore.commands.client_line import describe
 from durastore.commands.errors import NOT_AN_INTEGER, CommandError, wrong_arity
 from durastore.commands.identity import REDIS_VERSION
 from durastore.commands.spec import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, NOT_QUEUED, STALE, SUBSCRIBED, command
@@ -49,11 +51,15 @@ def select(client: Client, argv: list[bytes]) -> None:
     client.reply.ok()
 
 
-def _authenticate(client: Client, user: bytes, password: bytes) -> None:
-    if not client.instance.host.check_password(user, password):
+def _authenticate(client: Client, argv: list[bytes], name: bytes, password: bytes) -> None:
+    instance = client.instance
+    user = instance.access.users.get(name)
+    if user is None or not user.accepts(password):
+        context = b"multi" if client.in_multi else b"toplevel"
+        line = describe(client, int(instance.now))
+        instance.access.note(AUTH, context, argv[0], name, line, instance.now)
         raise CommandError(_WRONG_PASSWORD)
-    client.authenticated = True
-    client.user = user
+    client.become(user)
 
 
 @command(
@@ -70,14 +76,14 @@ def auth(client: Client, argv: list[bytes]) -> None:
     if len(argv) > 3:
         raise CommandError(b"ERR syntax error")
     if len(argv) == 2:
-        if not client.instance.host.requires_password():
+        if client.instance.access.default.needs_no_password:
             raise CommandError(
                 b"ERR AUTH <password> called without any password configured for the default user. Are you sure your "
                 b"configuration is correct?"
             )
-        _authenticate(client, b"default", argv[1])
+        _authenticate(client, argv, DEFAULT, argv[1])
     else:
-        _authenticate(client, argv[1], argv[2])
+        _authenticate(client, argv, argv[1], argv[2])
     client.reply.ok()
 
 
@@ -126,7 +132,7 @@ def hello(client: Client, argv: list[bytes]) -> None:
         else:
             raise CommandError(b"ERR Syntax error in HELLO option '" + argv[i] + b"'")
     if credentials is not None:
-        _authenticate(client, *credentials)
+        _authenticate(client, argv, credentials[0], credentials[1])
     if not client.authenticated:
         raise CommandError(
             b"NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH "
@@ -189,8 +195,7 @@ def reset(client: Client, argv: list[bytes]) -> None:
     client.reply_skip = 0
     client.no_evict = False
     client.no_touch = False
-    client.user = b"default"
-    client.authenticated = not client.instance.host.requires_password()
+    client.become_stranger()
     client.reply.raw(b"+RESET\r\n")
 
 

@@ -12,7 +12,7 @@ from durastore.commands.client import Client
 from durastore.commands.connection import integer_or
 from durastore.commands.digest import dataset_digest, value_digest
 from durastore.commands.encoding import encoding_of
-from durastore.commands.errors import NO_SUCH_KEY, SYNTAX, CommandError
+from durastore.commands.errors import NO_SUCH_KEY, SYNTAX, CommandError, unknown_subcommand_or_arity
 from durastore.commands.spec import ADMIN, LOADING, NOSCRIPT, PROTECTED, STALE, command
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.listpack import EMPTY
@@ -80,7 +80,7 @@ def debug(client: Client, argv: list[bytes]) -> None:
         _help(client)
     else:
         raise CommandError(
-            b"ERR unknown subcommand or wrong number of arguments for '" + argv[1][:128] + b"'. Try DEBUG HELP."
+            unknown_subcommand_or_arity(b"debug", argv[1])
         )
 
 

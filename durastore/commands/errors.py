@@ -30,3 +30,15 @@ def unknown_subcommand(container: bytes, name: bytes) -> bytes:
     """The complaint about a subcommand that does not exist."""
     shown = name[:128].replace(b"\r", b" ").replace(b"\n", b" ")
     return b"ERR unknown subcommand '" + shown + b"'. Try " + container.upper() + b" HELP."
+
+
+def unknown_subcommand_or_arity(container: bytes, name: bytes) -> bytes:
+    """The complaint about a form of a subcommand that does not exist."""
+    shown = name[:128].replace(b"\r", b" ").replace(b"\n", b" ")
+    return (
+        b"ERR unknown subcommand or wrong number of arguments for '"
+        + shown
+        + b"'. Try "
+        + container.upper()
+        + b" HELP."
+    )

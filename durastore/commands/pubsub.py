@@ -9,7 +9,19 @@ from mypy_extensions import i64
 from durastore.commands.channels import CHANNEL, PATTERN, SHARD
 from durastore.commands.client import Client
 from durastore.commands.errors import CommandError
-from durastore.commands.spec import FAST, LOADING, MAY_REPLICATE, NOSCRIPT, PUBSUB, STALE, SUBSCRIBED, command
+from durastore.commands.spec import (
+    FAST,
+    LOADING,
+    MAY_REPLICATE,
+    NOSCRIPT,
+    PATTERNS,
+    PUBLISHES,
+    PUBSUB,
+    STALE,
+    SUBSCRIBED,
+    SUBSCRIBES,
+    command,
+)
 from durastore.keyspace.glob import glob_match
 
 _SUBSCRIBES: Final = (b"subscribe", b"psubscribe", b"ssubscribe")
@@ -51,7 +63,7 @@ def _unsubscribe(client: Client, kind: i64, names: list[bytes]) -> None:
 @command(
     "subscribe",
     "channel [channel ...]",
-    PUBSUB | NOSCRIPT | LOADING | STALE | SUBSCRIBED,
+    PUBSUB | NOSCRIPT | LOADING | STALE | SUBSCRIBED | SUBSCRIBES,
     summary="Listens for messages published to channels.",
     since="2.0.0",
     complexity="O(N) where N is the number of channels to subscribe to.",
@@ -64,7 +76,7 @@ def subscribe(client: Client, argv: list[bytes]) -> None:
 @command(
     "psubscribe",
     "pattern [pattern ...]",
-    PUBSUB | NOSCRIPT | LOADING | STALE | SUBSCRIBED,
+    PUBSUB | NOSCRIPT | LOADING | STALE | SUBSCRIBED | PATTERNS,
     summary="Listens for messages published to channels that match one or more patterns.",
     since="2.0.0",
     complexity="O(N) where N is the number of patterns to subscribe to.",
@@ -77,7 +89,7 @@ def psubscribe(client: Client, argv: list[bytes]) -> None:
 @command(
     "ssubscribe",
     "shardchannel [shardchannel ...]",
-    PUBSUB | NOSCRIPT | LOADING | STALE | SUBSCRIBED,
+    PUBSUB | NOSCRIPT | LOADING | STALE | SUBSCRIBED | SUBSCRIBES,
     summary="Listens for messages published to shard channels.",
     since="7.0.0",
     complexity="O(N) where N is the number of shard channels to subscribe to.",
@@ -131,7 +143,7 @@ def sunsubscribe(client: Client, argv: list[bytes]) -> None:
 @command(
     "publish",
     "channel message",
-    PUBSUB | LOADING | STALE | FAST | MAY_REPLICATE,
+    PUBSUB | LOADING | STALE | FAST | MAY_REPLICATE | PUBLISHES,
     summary="Posts a message to a channel.",
     since="2.0.0",
     complexity="O(N+M) where N is the number of clients subscribed to the receiving channel and M is the total number "
@@ -145,7 +157,7 @@ def publish(client: Client, argv: list[bytes]) -> None:
 @command(
     "spublish",
     "shardchannel message",
-    PUBSUB | LOADING | STALE | FAST | MAY_REPLICATE,
+    PUBSUB | LOADING | STALE | FAST | MAY_REPLICATE | PUBLISHES,
     summary="Post a message to a shard channel",
     since="7.0.0",
     complexity="O(N) where N is the number of clients subscribed to the receiving shard channel.",

@@ -70,7 +70,7 @@ def config_set(client: Client, argv: list[bytes]) -> None:
     """CONFIG SET."""
     if len(argv) % 2:
         raise CommandError(SYNTAX)
-    client.instance.host.config_set([(argv[i], argv[i + 1]) for i in range(2, len(argv), 2)])
+    client.instance.host.config_set([(argv[i], argv[i + 1]) for i in range(2, len(argv), 2)], client.local)
     client.reply.ok()
 
 

@@ -10,6 +10,7 @@ from durastore.commands import events
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import SYNTAX, WRONG_TYPE, CommandError
+from durastore.commands.permissions import allows_every_key
 from durastore.commands.spec import DANGEROUS, DENYOOM, READONLY, WRITE, command
 from durastore.commands.strings import content_of
 from durastore.keyspace.hashes import Hash
@@ -20,6 +21,7 @@ from durastore.keyspace.values import RawString, Value
 from durastore.protocol.numbers import NotANumber, parse_double
 
 _SPACES: Final = b" \t\n\v\f\r"
+_DENIED: Final = b" option of SORT denied due to insufficient ACL permissions."
 
 
 @final
@@ -50,9 +52,9 @@ class _Pattern:
 
 @final
 class _Options:
-    """The options of SORT."""
+    """The options of SORT; ``every_key`` says that the client may read whatever keys BY and GET lead to."""
 
-    def __init__(self, argv: list[bytes], readonly: bool) -> None:
+    def __init__(self, argv: list[bytes], readonly: bool, every_key: bool) -> None:
         self.descending = False
         self.alpha = False
         self.offset: i64 = 0
@@ -83,8 +85,12 @@ class _Options:
             elif word == b"BY" and rest >= 1:
                 self.by = _Pattern(argv[i + 1])
                 self.unsorted = self.unsorted or self.by.constant
+                if not every_key and not self.by.constant:
+                    raise CommandError(b"ERR BY" + _DENIED)
                 i += 1
             elif word == b"GET" and rest >= 1:
+                if not every_key:
+                    raise CommandError(b"ERR GET" + _DENIED)
                 self.gets.append(_Pattern(argv[i + 1]))
                 i += 1
             else:
@@ -160,7 +166,7 @@ def _sort_elements(client: Client, elements: list[bytes], options: _Options) -> 
 
 
 def _sort(client: Client, argv: list[bytes], readonly: bool) -> None:
-    options = _Options(argv, readonly)
+    options = _Options(argv, readonly, allows_every_key(client, argv))
     value = client.db.lookup_read(argv[1], client.instance.now)
     if value is not None and not isinstance(value, (List, Set, SortedSet)):
         raise CommandError(WRONG_TYPE)

@@ -44,6 +44,11 @@ MAY_REPLICATE: Final = 1 << 13
 NOT_QUEUED: Final = 1 << 21
 # Allowed to a RESP2 connection that has subscriptions.
 SUBSCRIBED: Final = 1 << 23
+# What its arguments are, for rules on channels: a channel to publish to and a message, channels to listen to, or
+# patterns of them.
+PUBLISHES: Final = 1 << 24
+SUBSCRIBES: Final = 1 << 25
+PATTERNS: Final = 1 << 26
 # Still answered while CLIENT PAUSE holds everything else.
 UNPAUSED: Final = 1 << 22
 

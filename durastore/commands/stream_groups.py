@@ -9,7 +9,7 @@ from mypy_extensions import i64
 from durastore.commands import events
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
-from durastore.commands.errors import SYNTAX, CommandError
+from durastore.commands.errors import SYNTAX, CommandError, unknown_subcommand_or_arity
 from durastore.commands.spec import DENYOOM, FAST, LOADING, READONLY, STALE, WRITE, command
 from durastore.commands.stream_arguments import (
     bound_argument,
@@ -95,7 +95,7 @@ def _group_options(argv: list[bytes], creating: bool) -> _Options:
 
 def _bad_subcommand(argv: list[bytes]) -> CommandError:
     return CommandError(
-        b"ERR unknown subcommand or wrong number of arguments for '" + argv[1][:128] + b"'. Try XGROUP HELP."
+        unknown_subcommand_or_arity(b"xgroup", argv[1])
     )
 
 

@@ -8,7 +8,7 @@ from mypy_extensions import i64
 
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
-from durastore.commands.errors import NO_SUCH_KEY, CommandError
+from durastore.commands.errors import NO_SUCH_KEY, CommandError, unknown_subcommand_or_arity
 from durastore.commands.spec import LOADING, READONLY, STALE, command
 from durastore.commands.stream_arguments import id_text, read_stream, write_entry, write_range
 from durastore.keyspace.consumer_groups import PendingCursor, StreamConsumer, StreamGroup
@@ -136,7 +136,7 @@ def xinfo_stream(client: Client, argv: list[bytes]) -> None:
     if full:
         if size not in (4, 6) or argv[3].upper() != b"FULL" or (size == 6 and argv[4].upper() != b"COUNT"):
             raise CommandError(
-                b"ERR unknown subcommand or wrong number of arguments for '" + argv[1][:128] + b"'. Try XINFO HELP."
+                unknown_subcommand_or_arity(b"xinfo", argv[1])
             )
         if size == 6:
             count = integer_argument(argv[5])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from durastore.commands import (
+    acl,
     bitmaps,
     blocking_lists,
     client_tracking,
@@ -44,7 +45,8 @@ from durastore.commands import (
     waiting,
 )
 from durastore.commands.spec import CommandSpec
-from durastore.commands.tablerow import Command
+from durastore.commands.tablerow import Command, category_names
+from durastore.commands.users import Catalogue, Entry
 
 # The modules, each with the name that COMMAND DOCS gives its group and the ACL category that the group implies.
 _GROUPS: Final = (
@@ -85,6 +87,7 @@ _GROUPS: Final = (
     (memory, "server", ""),
     (introspection, "server", "@connection"),
     (debug, "server", ""),
+    (acl, "server", ""),
 )
 
 
@@ -92,10 +95,13 @@ def build_table() -> dict[bytes, Command]:
     """All commands by their names in lower case; subcommands hang on their containers."""
     table: dict[bytes, Command] = {}
     subcommands: list[Command] = []
+    number = 0
     for module, group, category in _GROUPS:
         for value in list(vars(module).values()):
             if isinstance(value, CommandSpec):
                 command = Command(value, group, category)
+                command.number = number
+                number += 1
                 if "|" in value.name:
                     subcommands.append(command)
                 else:
@@ -108,3 +114,23 @@ def build_table() -> dict[bytes, Command]:
             parent.needs_second_word = True
         parent.subcommands[name] = command
     return table
+
+
+def catalogue_of(table: dict[bytes, Command]) -> Catalogue:
+    """What the rules of users are to know of the commands."""
+    entries: dict[bytes, Entry] = {}
+    categories: dict[bytes, list[Entry]] = {name: [] for name in category_names()}
+    size = 0
+    for command in table.values():
+        entry = Entry(command.number, command.name, None)
+        entries[command.name] = entry
+        rows = [(command, entry)]
+        if command.subcommands is not None:
+            for name, subcommand in command.subcommands.items():
+                entry.subcommands[name] = Entry(subcommand.number, subcommand.name, entry)
+                rows.append((subcommand, entry.subcommands[name]))
+        for row, each in rows:
+            size = max(size, row.number + 1)
+            for category in row.categories:
+                categories[category[1:].encode()].append(each)
+    return Catalogue(entries, categories, size)

@@ -49,6 +49,8 @@ class Command:
             category.split() if spec.categories is None else [f"@{word}" for word in spec.categories.split()],
         )
         self.subcommands: dict[bytes, Command] | None = None
+        # For the rules of users; no two commands of a table have the same.
+        self.number = 0
         self.calls: i64 = 0
         self.rejected: i64 = 0
         self.failed: i64 = 0
@@ -76,6 +78,11 @@ def _elements(arguments: list[Argument]) -> tuple[i64, i64]:
         if words[0].name in ("field", "member") and second.kind != "oneof":
             return 2, len(words) if second.multiple else 0
     return 0, 0
+
+
+def category_names() -> list[bytes]:
+    """The ACL categories, without the @."""
+    return [name[1:].encode() for name, _ in _CATEGORIES]
 
 
 # The ACL categories in the order in which they are told, and the flags from which they follow.

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from durastore.config import rewriting
-from durastore.config.directives import ConfigError, Directive
+from durastore.config.directives import ConfigError, Directive, Line
 from durastore.config.grammar import glob_match, is_glob
 from durastore.config.table import BY_NAME, DIR, DIRECTIVES, ENABLE_PROTECTED_CONFIGS
 
 T = TypeVar("T")
 
 _LOADING: Final = "LOADING Redis is loading the dataset in memory"
+
+
+class Stated(NamedTuple):
+    """The words of a line behind its name, and where it stands, for those who tell what is wrong with it."""
+
+    words: list[bytes]
+    source: str
+    line: int
+    text: str
 
 
 class Config:
@@ -25,6 +34,9 @@ class Config:
 
     def __init__(self) -> None:
         self.file: str | None = None
+        # Lines that are no directives: users with their rules, and commands with their other names.
+        self.users: list[Stated] = []
+        self.renames: list[Stated] = []
         self._values: dict[str, Any] = {directive.name: directive.initial() for directive in DIRECTIVES}
         self._listeners: dict[str, list[Callable[[Any], None]]] = {}
 
@@ -135,14 +147,17 @@ class Config:
         }
         return list(changed.values())
 
-    def rewrite(self) -> None:
+    def rewrite(self, users: Sequence[bytes] = ()) -> None:
         """Bring the conf file up to date: CONFIG REWRITE. https://redis.io/commands/config-rewrite/
+
+        ``users`` are the users that it is to have, each as the words behind ``user``.
 
         Blocks until the new file is on disk. Raises :class:`ConfigError` with the whole error reply.
         """
         if self.file is None:
             raise ConfigError("ERR The server is running without a config file")
         lines = {directive.name: directive.lines(self[directive]) for directive in DIRECTIVES}
+        lines["user"] = [Line(words, True) for words in users]
         try:
             rewriting.rewrite_file(self.file, lines)
         except OSError as error:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from durastore.config.config import Config
+from durastore.config.config import Config, Stated
 from durastore.config.directives import ConfigError
 from durastore.config.grammar import is_glob, quote, split_words
 from durastore.config.table import BY_NAME, DIR
@@ -119,11 +119,11 @@ class _Loader:
             if not line or line.startswith(b"#"):
                 continue
             try:
-                self._load_line(line, depth)
+                self._load_line(line, depth, source, number)
             except ConfigError as error:
                 raise ConfigFileError(source, number, line.decode("utf-8", "replace"), str(error)) from error
 
-    def _load_line(self, line: bytes, depth: int) -> None:
+    def _load_line(self, line: bytes, depth: int, source: str, number: int) -> None:
         words = split_words(line)
         if words is None:
             raise ConfigError("Unbalanced quotes in configuration line")
@@ -142,6 +142,11 @@ class _Loader:
                 words = unpacked
             self._config.load(name, words, appending=name in self._met)
             self._met.add(name)
+        elif name in (b"user", b"rename-command"):
+            if (name == b"user" and not words) or (name != b"user" and len(words) != 2):
+                raise ConfigError("Bad directive or wrong number of arguments")
+            stated = Stated(words, source, number, line.decode("utf-8", "replace"))
+            (self._config.users if name == b"user" else self._config.renames).append(stated)
         elif name == b"include" and len(words) == 1:
             self._include(os.fsdecode(words[0]), depth + 1)
         elif name not in _RETIRED or len(words) != 1:

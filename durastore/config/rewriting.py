@@ -76,10 +76,13 @@ def _find_lines(text: list[bytes]) -> dict[str, list[int]]:
         if not line or line.startswith(b"#"):
             continue
         words = split_words(line) or [b""]
-        directive = BY_NAME.get(words[0].lower())
+        name = words[0].lower()
+        directive = BY_NAME.get(name)
         if directive is not None:
             places.setdefault(directive.name, []).append(number)
-        elif words[0].lower() != b"include":
+        elif name == b"user":
+            places.setdefault("user", []).append(number)
+        elif name not in (b"include", b"rename-command"):
             text[number] = UNREADABLE + line
     return places
 

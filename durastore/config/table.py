@@ -100,6 +100,15 @@ REQUIRE_PASS: Final = Secret(
     "requirepass", "The password of the default user; clients send it with AUTH or HELLO. Empty: none. Guesses are "
     "cheap for an attacker, so make it long. The conf file then needs a mode that keeps others from reading it.",
 )  # fmt: skip
+ACL_FILE: Final = Text(
+    "aclfile", "", "The file with the users, one line for each; ACL LOAD reads it again, ACL SAVE writes it. Relative to "
+    "dir. Empty: users are lines of this file (user name rule ...), which CONFIG REWRITE keeps up to date. Not both.",
+    immutable=True,
+)  # fmt: skip
+ACL_PUBSUB_DEFAULT: Final = Choice(
+    "acl-pubsub-default", "resetchannels", "Whether a new user may use all channels (allchannels) or none "
+    "(resetchannels) until a rule says so.", ("allchannels", "resetchannels"),
+)  # fmt: skip
 _WHO: Final = ("no", "yes", "local")
 ENABLE_PROTECTED_CONFIGS: Final = Choice(
     "enable-protected-configs", "no", "Who may change dir and dbfilename with CONFIG SET: nobody (no), everybody "
@@ -111,7 +120,7 @@ ENABLE_DEBUG_COMMAND: Final = Choice(
     "(local). DEBUG can stall or stop the server.", _WHO, immutable=True,
 )  # fmt: skip
 ACL_LOG_MAX_LEN: Final = Integer(
-    "acllog-max-len", 128, "How many refused attempts ACL LOG keeps.", high=INT64_MAX, unit="entries", effect=False,
+    "acllog-max-len", 128, "How many refused attempts ACL LOG keeps.", high=INT64_MAX, unit="entries",
 )  # fmt: skip
 
 # --- process ----------------------------------------------------------------------------------------------------------
@@ -499,8 +508,12 @@ SECTIONS: Final[tuple[Section, ...]] = (
         ),
     ),
     Section(
-        "Access", "Who may do what.",
-        (REQUIRE_PASS, ENABLE_PROTECTED_CONFIGS, ENABLE_DEBUG_COMMAND, ACL_LOG_MAX_LEN),
+        "Access", "Who may do what. (Further lines: user, which makes a user of a name and rules, and rename-command, "
+        "which calls a command by another name, or \"\" for none.)",
+        (
+            REQUIRE_PASS, ACL_FILE, ACL_PUBSUB_DEFAULT, ACL_LOG_MAX_LEN, ENABLE_PROTECTED_CONFIGS,
+            ENABLE_DEBUG_COMMAND,
+        ),
     ),
     Section(
         "Process", "The process, its log and its background work.",

@@ -8,7 +8,8 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.commands import errors
+from durastore.commands import errors, permissions
+from durastore.commands.access import Access
 from durastore.commands.channels import Subscriber
 from durastore.commands.client import Blocked, Client, Dispatcher, Host, Instance
 from durastore.commands.errors import CommandError
@@ -24,7 +25,7 @@ from durastore.commands.spec import (
     UNPAUSED,
     WRITE,
 )
-from durastore.commands.table import build_table
+from durastore.commands.table import build_table, catalogue_of
 from durastore.commands.tablerow import Command
 from durastore.engine.batch import Batch
 from durastore.engine.blocking import Blocking
@@ -66,10 +67,11 @@ class Engine(Dispatcher):
         # One for all sessions: they run one at a time.
         self.batch = Batch()
         self.commands: dict[bytes, Command] = build_table()
+        # Rules name commands as they are called here, whatever ``rename`` says.
+        self.instance.access = Access(catalogue_of(self.commands))
         # The same commands, also by their names in capitals, which is how most clients send them.
-        self._by_name: dict[bytes, Command] = dict(self.commands)
-        for name, command in self.commands.items():
-            self._by_name[name.upper()] = command
+        self._by_name: dict[bytes, Command] = {}
+        self._name_all()
         # Whether requests take the careful path; kept by ``update_guard``.
         self.guarded = False
         # Why writes are refused at present, as an error text.
@@ -88,6 +90,23 @@ class Engine(Dispatcher):
         self.error_counts: dict[bytes, int] = {}
         self.unexpected_errors: i64 = 0
 
+    def _name_all(self) -> None:
+        self._by_name = dict(self.commands)
+        for name, command in self.commands.items():
+            self._by_name[name.upper()] = command
+
+    def rename(self, old: bytes, new: bytes) -> bytes | None:
+        """rename-command: calls a command by another name, or by none; returns what is wrong with that, or None."""
+        if old.lower() not in self.commands:
+            return b"No such command in rename-command"
+        if new.lower() in self.commands:
+            return b"Target command name already exists"
+        command = self.commands.pop(old.lower())
+        if new:
+            self.commands[new.lower()] = command
+        self._name_all()
+        return None
+
     def begin_wake(self, now: i64) -> None:
         """Sets the time (Unix milliseconds) for all that runs until the next call."""
         self.instance.now = now
@@ -99,6 +118,7 @@ class Engine(Dispatcher):
         self.error_replies = 0
         self.unexpected_errors = 0
         self.error_counts = {}
+        self.instance.access.refused = [0, 0, 0, 0]
         keyspace = self.instance.keyspace
         keyspace.expired_keys = 0
         keyspace.expired_fields = 0
@@ -216,6 +236,11 @@ class Engine(Dispatcher):
             for argv in queue:
                 command = self.find(argv)
                 assert command is not None
+                # Rights may have been lost since it was queued.
+                denied = permissions.check(client, command, argv, b"multi")
+                if denied is not None:
+                    self.reject(client, command, permissions.explain_at_exec(denied), True)
+                    continue
                 refusal = self.refusal(client, command)
                 if refusal is not None and command.flags & WRITE:
                     self.reject(client, command, refusal, True)
@@ -286,8 +311,14 @@ class Engine(Dispatcher):
                 b'option is set to "local", you can run it from a local connection, otherwise you need to set this '
                 b"option in the configuration file, and then restart the server."
             )
-        if not client.authenticated and not command.flags & NO_AUTH:
+        if client.restricted and client.must_authenticate() and not command.flags & NO_AUTH:
             return _NOAUTH
+        if client.in_multi and command.flags & NO_MULTI:
+            return b"ERR Command not allowed inside a transaction"
+        if client.restricted:
+            denied = permissions.check(client, command, argv, b"multi" if client.in_multi else b"toplevel")
+            if denied is not None:
+                return b"NOPERM " + permissions.explain(denied, client.user, command)
         return self.refusal(client, command)
 
     def refusal(self, client: Client, command: Command) -> bytes | None:
@@ -304,13 +335,11 @@ class Engine(Dispatcher):
                 + command.name.lower()
                 + b"': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
             )
-        if client.in_multi and command.flags & NO_MULTI and command.name != b"watch" and command.name != b"multi":
-            return b"ERR Command not allowed inside a transaction"
         return None
 
     def debug_allowed(self, client: Client) -> bool:
         """enable-debug-command."""
-        return self.instance.debug_allowed
+        return self.instance.debug_allowed or (self.instance.debug_allowed_here and client.local)
 
     def holds(self, command: Command, client: Client) -> bool:
         """Whether CLIENT PAUSE makes this command wait."""

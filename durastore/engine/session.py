@@ -41,7 +41,7 @@ class Session(Blockable):
         super().__init__(client)
         self.engine = engine
         self.parser = RequestParser(max_bulk, max_buffer)
-        self.parser.authenticated = client.authenticated
+        self.parser.authenticated = not client.must_authenticate()
         # Requests that have arrived wait for output to be taken.
         self.output_full = False
         # The request in ``parser.argv`` waits: for keys where ``waiting`` is set, else for the end of CLIENT PAUSE.
@@ -58,7 +58,11 @@ class Session(Blockable):
 
     def feed(self, data: bytes) -> None:
         """Takes bytes from the peer and runs what is complete."""
-        self.client.bytes_in += len(data)
+        client = self.client
+        client.bytes_in += len(data)
+        if client.restricted:
+            # Another client may have changed what strangers may do.
+            self.parser.authenticated = not client.must_authenticate()
         self.parser.feed(data)
         if not self.held and not self.output_full:
             self._serve()
@@ -139,7 +143,7 @@ class Session(Blockable):
         parser = self.parser
         engine = self.engine
         # What AUTH permits must not be refused before it has run.
-        limit: i64 = BATCH if self.client.authenticated else 1
+        limit: i64 = BATCH if self.parser.authenticated else 1
         count: i64 = 0
         words: i64 = 0
         outcome: i64 = REQUEST
@@ -197,7 +201,7 @@ class Session(Blockable):
             command is None
             or (engine.guarded and not client.replaying)
             or client.in_multi
-            or not client.authenticated
+            or client.restricted
             or client.reply_off
             or client.reply_skip != 0
             or client.subscriptions is not None
@@ -274,7 +278,7 @@ class Session(Blockable):
                     client.reply_skip = skipping
                     self._block(request)
                     return
-                self.parser.authenticated = client.authenticated
+                self.parser.authenticated = not client.must_authenticate()
         self._keep_silent(before, skipping)
         if engine.instance.keyspace.noted:
             engine.instance.events.publish_noted()

@@ -10,7 +10,7 @@ import sys
 
 import trio
 
-from durastore.config import Config
+from durastore.config import Config, ConfigFileError
 from durastore.config import table as directives
 from durastore.server import logs
 from durastore.server.server import Server, banner
@@ -41,9 +41,11 @@ def serve(config: Config) -> int:
     # are enough while serving.
     gc.disable()
     gc.freeze()
-    server = Server(config, supervision)
     try:
-        status = trio.run(server.run)
+        status = trio.run(Server(config, supervision).run)
+    except ConfigFileError as error:
+        log.critical("%s", error)
+        return 1
     finally:
         supervision.close()
     # Everything is on disk; to take the keyspace apart, key by key, would only keep who waits for the end.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hmac
 import time
 from typing import TYPE_CHECKING
 
 from durastore.commands.client import Client, Host
 from durastore.commands.errors import CommandError
 from durastore.config import ConfigError
-from durastore.config import table as directives
 from durastore.persistence.rdb import RdbError, dump_value, load_dump
 from durastore.persistence.rdb.dump import ERROR_CHECKSUM, ERROR_FORMAT
 from durastore.persistence.saver import SaveError
@@ -33,32 +31,23 @@ class ServerHost(Host):
         """CONFIG GET."""
         return self._server.config.get(patterns)
 
-    def config_set(self, pairs: list[tuple[bytes, bytes]]) -> None:
+    def config_set(self, pairs: list[tuple[bytes, bytes]], local: bool) -> None:
         """CONFIG SET."""
         try:
-            self._server.config.set(pairs, loading=self._server.engine.loading)
+            self._server.config.set(pairs, local=local, loading=self._server.engine.loading)
         except ConfigError as error:
             raise CommandError(str(error).encode("utf-8", "surrogateescape")) from error
 
     def config_rewrite(self) -> None:
         """CONFIG REWRITE."""
         try:
-            self._server.config.rewrite()
+            self._server.config.rewrite(self._server.users.conf_lines())
         except ConfigError as error:
             raise CommandError(str(error).encode("utf-8", "surrogateescape")) from error
 
     def reset_statistics(self) -> None:
         """CONFIG RESETSTAT."""
         self._server.reset_statistics()
-
-    def requires_password(self) -> bool:
-        """Whether requirepass is set."""
-        return bool(self._server.config[directives.REQUIRE_PASS])
-
-    def check_password(self, user: bytes, password: bytes) -> bool:
-        """Compares with requirepass, in constant time."""
-        required = self._server.config[directives.REQUIRE_PASS]
-        return user == b"default" and (not required or hmac.compare_digest(required, password))
 
     def save(self) -> None:
         """SAVE."""
@@ -132,6 +121,14 @@ class ServerHost(Host):
     def load_aof(self) -> None:
         """DEBUG LOADAOF."""
         self._server.reload_log()
+
+    def load_users(self) -> None:
+        """ACL LOAD."""
+        self._server.users.load()
+
+    def save_users(self) -> None:
+        """ACL SAVE."""
+        self._server.users.save()
 
     def clients(self) -> list[Client]:
         """All connections, by id."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import durastore
+from durastore.commands import access
 from durastore.commands.channels import CHANNEL, PATTERN, SHARD
 from durastore.commands.identity import REDIS_VERSION
 from durastore.commands.tablerow import Command
@@ -273,6 +274,7 @@ def _stats(server: Server) -> Fields:
     engine, hub, cron = server.engine, server.hub, server.cron
     keyspace = engine.instance.keyspace
     listeners = engine.instance.channels.listeners
+    refused = engine.instance.access.refused
     return [
         ("total_connections_received", server.admission.received),
         ("total_commands_processed", int(engine.commands_processed)),
@@ -333,10 +335,10 @@ def _stats(server: Server) -> Fields:
             "instantaneous_eventloop_duration_usec",
             int(cron.busy.per_second() / max(cron.wakes.per_second(), 1)) // 1000,
         ),
-        ("acl_access_denied_auth", 0),
-        ("acl_access_denied_cmd", 0),
-        ("acl_access_denied_key", 0),
-        ("acl_access_denied_channel", 0),
+        ("acl_access_denied_auth", refused[access.AUTH]),
+        ("acl_access_denied_cmd", refused[access.COMMAND]),
+        ("acl_access_denied_key", refused[access.KEY]),
+        ("acl_access_denied_channel", refused[access.CHANNEL]),
     ]
 
 

@@ -130,7 +130,7 @@ class Admission(Gatekeeper):
         if (
             not unix_socket
             and config[directives.PROTECTED_MODE]
-            and not config[directives.REQUIRE_PASS]
+            and server.engine.instance.access.default.needs_no_password
             and not _is_loopback(sock.getpeername()[0])
         ):
             self._refuse(sock, _PROTECTED)
@@ -146,6 +146,7 @@ class Admission(Gatekeeper):
         client = self.new_client()
         client.descriptor = sock.fileno()
         client.unix_socket = unix_socket
+        client.local = unix_socket or _is_loopback(sock.getpeername()[0])
         if unix_socket:
             client.address = f"{config.resolve(config[directives.UNIX_SOCKET])}:0"
             client.local_address = client.address
@@ -163,7 +164,7 @@ class Admission(Gatekeeper):
         server = self._server
         client = Client(self._next_id, server.engine.instance)
         self._next_id += 1
-        client.authenticated = not server.config[directives.REQUIRE_PASS]
+        client.become_stranger()
         client.created = client.last_interaction = int(time.time() * 1000)
         return client
 

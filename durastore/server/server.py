@@ -30,6 +30,7 @@ from durastore.persistence.rdb.format import RDB_VERSION, VALKEY_VERSION
 from durastore.persistence.saver import SaveError, Saver
 from durastore.persistence.serializer import Serializer
 from durastore.server import logs
+from durastore.server.access import UserFiles
 from durastore.server.cron import Cron
 from durastore.server.host import ServerHost
 from durastore.server.hub import Hub, OutputLimit
@@ -51,7 +52,10 @@ _SHUTDOWN_WORDS: Final[dict[int, Directive[tuple[str, ...]]]] = {
 
 
 class Server:
-    """A server that has its configuration, and nothing else yet; ``run`` does the rest."""
+    """A server that has its configuration, and nothing else yet; ``run`` does the rest.
+
+    Raises ConfigFileError where users or names of commands that the configuration asks for cannot be had.
+    """
 
     def __init__(self, config: Config, supervision: Supervision, disk: Disk | None = None) -> None:
         self.config = config
@@ -66,6 +70,8 @@ class Server:
         self.exit_status = 0
         self.engine = Engine(config[directives.DATABASES], ServerHost(self))
         self.engine.stopwatch = time.perf_counter_ns
+        self.users = UserFiles(config, self.engine, self.disk)
+        self.users.start()
         self.saver = Saver(
             self.engine,
             self.disk,
@@ -384,7 +390,8 @@ class Server:
         self.hub.pubsub_limit = OutputLimit(limits.pubsub.hard, limits.pubsub.soft, limits.pubsub.seconds * 1000)
         instance.tracking.most_keys = self.config[directives.TRACKING_TABLE_MAX_KEYS]
         instance.max_bulk = self.config[directives.PROTO_MAX_BULK_LEN]
-        instance.debug_allowed = self.config[directives.ENABLE_DEBUG_COMMAND] != "no"
+        instance.debug_allowed = self.config[directives.ENABLE_DEBUG_COMMAND] == "yes"
+        instance.debug_allowed_here = self.config[directives.ENABLE_DEBUG_COMMAND] == "local"
         self._apply_packing()
 
     def _apply_packing(self) -> None:
@@ -411,6 +418,9 @@ class Server:
         config.on_change(directives.NOTIFY_KEYSPACE_EVENTS, lambda value: self._choose_events())
         config.on_change(directives.CLIENT_OUTPUT_BUFFER_LIMIT, lambda value: self._apply_limits())
         config.on_change(directives.TRACKING_TABLE_MAX_KEYS, lambda value: self._apply_limits())
+        config.on_change(directives.REQUIRE_PASS, self._password_changed)
+        config.on_change(directives.ACL_PUBSUB_DEFAULT, lambda value: self.users.apply_settings())
+        config.on_change(directives.ACL_LOG_MAX_LEN, lambda value: self.users.apply_settings())
         config.on_change(directives.LOG_LEVEL, logs.set_level)
         config.on_change(directives.APPEND_ONLY, self._switch_log)
         config.on_change(directives.APPEND_FSYNC, lambda value: self._log_changed())
@@ -438,6 +448,11 @@ class Server:
             config.on_change(directive, lambda value: self._apply_packing())
         config.on_change(directives.PORT, lambda value: self._listen_again())
         config.on_change(directives.BIND, lambda value: self._listen_again())
+
+    def _password_changed(self, password: bytes) -> None:
+        self.engine.instance.access.set_password(password)
+        for connection in self.hub.connections.values():
+            connection.client.update_rights()
 
     def _log_changed(self) -> None:
         self.log.settings = self._log_settings()

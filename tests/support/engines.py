@@ -11,10 +11,19 @@ from durastore.protocol.parser import REQUEST, RequestParser
 
 
 class PlainHost(Host):
-    """A host without passwords and without a disk."""
+    """A host without a disk."""
 
-    def requires_password(self) -> bool:
-        return False
+    def __init__(self) -> None:
+        self.connected: list[Client] = []
+
+    def clients(self) -> list[Client]:
+        return self.connected
+
+    def measure(self, client: Client) -> None:
+        pass
+
+    def close(self, client: Client) -> None:
+        client.closing = True
 
     def write_error(self) -> bytes | None:
         return None
@@ -30,7 +39,11 @@ def engine(now: int = 1_000_000) -> Engine:
 
 def session(of: Engine, client_id: int = 1) -> Session:
     """A connection to an engine."""
-    return Session(of, Client(client_id, of.instance), 512 << 20, 1 << 30)
+    client = Client(client_id, of.instance)
+    host = of.instance.host
+    assert isinstance(host, PlainHost)
+    host.connected.append(client)
+    return Session(of, client, 512 << 20, 1 << 30)
 
 
 class Listener:
