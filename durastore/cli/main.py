@@ -53,6 +53,8 @@ def main(argv: list[str] | None = None) -> int:
     only_check = arguments[:1] == ["--check-config"]
     try:
         config = load_arguments(arguments[1:] if only_check else arguments, sys.stdin)
+        if only_check:
+            _check_access(config)
     except ConfigFileError as error:
         print(f"\n*** FATAL CONFIG FILE ERROR (durastore {durastore.__version__}) ***\n{error}", file=sys.stderr)
         return 1
@@ -66,6 +68,12 @@ def _run_tool(arguments: list[str]) -> int:
     from durastore.cli.tools import run
 
     return run(arguments)
+
+
+def _check_access(config: Config) -> None:
+    from durastore.server.access import check_access
+
+    check_access(config)
 
 
 def _serve(config: Config) -> int:

@@ -46,7 +46,7 @@ class Refusal:
             and self.context == other.context
             and self.subject == other.subject
             and self.user == other.user
-            and abs(self.updated - other.updated) <= _ALIKE_FOR
+            and -_ALIKE_FOR <= self.updated - other.updated <= _ALIKE_FOR
         )
 
 

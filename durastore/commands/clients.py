@@ -324,9 +324,7 @@ def client_unblock(client: Client, argv: list[bytes]) -> None:
     """CLIENT UNBLOCK.  A client that CLIENT PAUSE holds back is not one that waits."""
     error = False
     if len(argv) > 4:
-        raise CommandError(
-            unknown_subcommand_or_arity(b"client", argv[1])
-        )
+        raise CommandError(unknown_subcommand_or_arity(b"client", argv[1]))
     if len(argv) == 4:
         reason = argv[3].lower()
         if reason not in (b"timeout", b"error"):

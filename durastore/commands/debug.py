@@ -79,9 +79,7 @@ def debug(client: Client, argv: list[bytes]) -> None:
     elif name == b"HELP" and size == 2:
         _help(client)
     else:
-        raise CommandError(
-            unknown_subcommand_or_arity(b"debug", argv[1])
-        )
+        raise CommandError(unknown_subcommand_or_arity(b"debug", argv[1]))
 
 
 def _leading_number(text: bytes) -> float:

@@ -43,7 +43,7 @@ class _Asked:
         self.argument = argv[behind] if len(argv) > behind else None
         self._keys: list[tuple[int, int]] | None = None
 
-    def keys(self) -> list[tuple[int, int]]:
+    def wanted_keys(self) -> list[tuple[int, int]]:
         """Positions of keys, and the permissions that the command needs on each."""
         if self._keys is None:
             self._keys = [
@@ -75,7 +75,7 @@ def _denied_by(selector: Selector, asked: _Asked) -> Denial | None:
     if not command.flags & NO_AUTH and not selector.allows_command(command.number, asked.argument):
         return Denial(COMMAND, 0)
     if not selector.all_keys and command.key_specs:
-        for position, needed in asked.keys():
+        for position, needed in asked.wanted_keys():
             if not selector.allows_key(asked.argv[position], needed):
                 return Denial(KEY, position)
     if not selector.all_channels:

@@ -94,9 +94,7 @@ def _group_options(argv: list[bytes], creating: bool) -> _Options:
 
 
 def _bad_subcommand(argv: list[bytes]) -> CommandError:
-    return CommandError(
-        unknown_subcommand_or_arity(b"xgroup", argv[1])
-    )
+    return CommandError(unknown_subcommand_or_arity(b"xgroup", argv[1]))
 
 
 @command(

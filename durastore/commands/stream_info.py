@@ -135,9 +135,7 @@ def xinfo_stream(client: Client, argv: list[bytes]) -> None:
     count: i64 = _DEFAULT_COUNT
     if full:
         if size not in (4, 6) or argv[3].upper() != b"FULL" or (size == 6 and argv[4].upper() != b"COUNT"):
-            raise CommandError(
-                unknown_subcommand_or_arity(b"xinfo", argv[1])
-            )
+            raise CommandError(unknown_subcommand_or_arity(b"xinfo", argv[1]))
         if size == 6:
             count = integer_argument(argv[5])
             if count < 0:

@@ -70,11 +70,9 @@ def exec_(client: Client, argv: list[bytes]) -> None:
         leave_transaction(client)
         client.reply.null_array()
         return
-    queue = client.queue
-    client.queue = []
     client.unwatch()
-    client.reply.array(len(queue))
-    client.instance.dispatcher.run_queue(client, queue)
+    client.reply.array(len(client.queue))
+    client.instance.dispatcher.run_queue(client, client.queue)
     leave_transaction(client)
 
 

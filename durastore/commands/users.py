@@ -13,8 +13,6 @@ import hashlib
 import hmac
 from typing import Final, final
 
-from mypy_extensions import i64
-
 from durastore.keyspace.glob import glob_match
 from durastore.protocol.parser import split_line
 
@@ -141,7 +139,7 @@ class Selector:
 
     def allows_every_key(self, needed: int) -> bool:
         """Whether it allows all keys there can be."""
-        return self.all_keys or self.patterns.get(b"*", 0) & needed == needed and b"*" in self.patterns
+        return self.all_keys or (self.patterns.get(b"*", 0) & needed == needed and b"*" in self.patterns)
 
     def allows_channel(self, channel: bytes, is_pattern: bool) -> bool:
         """Whether a channel, or as it stands a pattern of channels, may be named."""
@@ -329,15 +327,19 @@ class User:
         if self.needs_no_password:
             return True
         offered = hash_password(password)
-        return any([hmac.compare_digest(offered, known) for known in self.passwords])
+        good = False
+        for known in self.passwords:
+            # No stop at the first.
+            good = hmac.compare_digest(offered, known) or good
+        return good
 
     def unrestricted(self) -> bool:
         """Whether it may do everything, so that its requests need not be looked at."""
-        return any([selector.unrestricted() for selector in self.selectors])
+        return any(selector.unrestricted() for selector in self.selectors)
 
     def allows_channel(self, channel: bytes, is_pattern: bool) -> bool:
         """Whether one of the selectors allows a channel."""
-        return any([selector.allows_channel(channel, is_pattern) for selector in self.selectors])
+        return any(selector.allows_channel(channel, is_pattern) for selector in self.selectors)
 
     def apply(self, rule: bytes, catalogue: Catalogue, channels_by_default: bool) -> None:
         """Takes one rule; raises RuleError."""

@@ -35,7 +35,8 @@ def render() -> str:
 
 def _render_section(section: Section) -> str:
     rule = "#" * _WIDTH
-    parts = [f"\n{rule}\n# {section.title}: {section.about[0].lower()}{section.about[1:]}\n"]
+    about = _comment(f"{section.title}: {section.about[0].lower()}{section.about[1:]}")
+    parts = [f"\n{rule}\n{about}\n"]
     parts += [_render_directive(directive) for directive in section.directives]
     return "".join(parts)
 

@@ -101,8 +101,9 @@ REQUIRE_PASS: Final = Secret(
     "cheap for an attacker, so make it long. The conf file then needs a mode that keeps others from reading it.",
 )  # fmt: skip
 ACL_FILE: Final = Text(
-    "aclfile", "", "The file with the users, one line for each; ACL LOAD reads it again, ACL SAVE writes it. Relative to "
-    "dir. Empty: users are lines of this file (user name rule ...), which CONFIG REWRITE keeps up to date. Not both.",
+    "aclfile", "", "The file with the users, one line for each; ACL LOAD reads it again, ACL SAVE writes it. Relative "
+    "to dir. Empty: users are lines of this file (user name rule ...), which CONFIG REWRITE keeps up to date. "
+    "Not both.",
     immutable=True,
 )  # fmt: skip
 ACL_PUBSUB_DEFAULT: Final = Choice(
@@ -508,8 +509,8 @@ SECTIONS: Final[tuple[Section, ...]] = (
         ),
     ),
     Section(
-        "Access", "Who may do what. (Further lines: user, which makes a user of a name and rules, and rename-command, "
-        "which calls a command by another name, or \"\" for none.)",
+        "Access", "Who may do what. Two lines more: user NAME RULE... makes a user; rename-command OLD NEW calls a "
+        "command by another name, or by none where that is \"\".",
         (
             REQUIRE_PASS, ACL_FILE, ACL_PUBSUB_DEFAULT, ACL_LOG_MAX_LEN, ENABLE_PROTECTED_CONFIGS,
             ENABLE_DEBUG_COMMAND,

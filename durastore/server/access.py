@@ -1,4 +1,4 @@
-"""Users and the names of commands as files have them: conf lines at start, ``aclfile`` then and with ACL LOAD and SAVE."""
+"""Users, and other names of commands, as files have them: lines of the conf file, and ``aclfile``."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ class UserFiles:
         for stated in config.users:
             user = self._declared(stated)
             if user.name in declared:
-                raise _refused(
-                    stated, "Duplicate user found. A user can only be defined once in config files"
-                )
+                raise _refused(stated, "Duplicate user found. A user can only be defined once in config files")
             declared[user.name] = user
             access.put(user)
         if named:
@@ -111,9 +109,7 @@ class UserFiles:
         """ACL SAVE; raises CommandError."""
         self._demand_file()
         try:
-            self._disk.write_atomically(
-                self._path(), b"".join(line + b"\n" for line in self._access.describe())
-            )
+            self._disk.write_atomically(self._path(), b"".join(line + b"\n" for line in self._access.describe()))
         except OSError as error:
             log.error("Writing the ACL file: %s", error)
             raise CommandError(
