@@ -40,8 +40,8 @@ def run(argv: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return FAILED
-    except BrokenPipeError:
-        # The reader has what it wanted.  Nothing may be flushed into the pipe at the exit.
+    except (BrokenPipeError, SystemExit):
+        # The reader of the output has what it wanted (click ends the process then).  Nothing may be flushed any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (click.Abort, KeyboardInterrupt):

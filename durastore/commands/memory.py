@@ -59,6 +59,12 @@ def _value_size(value: object, samples: int) -> int:
     return int(value.memory())
 
 
+def memory_of(key: bytes, value: object, expires: bool, samples: int) -> int:
+    """The bytes of a key, its value and its share of the table; 0 samples: of all elements."""
+    size = _value_size(value, samples) + len(key) + _ENTRY
+    return size + 8 + len(key) + _ENTRY if expires else size
+
+
 @command(
     "memory|usage",
     "key [SAMPLES count]",
@@ -84,10 +90,7 @@ def memory_usage(client: Client, argv: list[bytes]) -> None:
     if value is None:
         client.reply.null()
         return
-    size = _value_size(value, samples) + len(key) + _ENTRY
-    if client.db.get_expiry(key) != -1:
-        size += 8 + len(key) + _ENTRY
-    client.reply.integer(size)
+    client.reply.integer(memory_of(key, value, client.db.get_expiry(key) != -1, samples))
 
 
 @command(

@@ -5,12 +5,14 @@ They are the commands that Redis would write, so that every server that has the 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator
 from typing import Final, NoReturn, final
 
 from librt.strings import BytesWriter
 from mypy_extensions import i64
 
+from durastore.keyspace.chunks import StreamID
 from durastore.keyspace.consumer_groups import PendingCursor, StreamGroup
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.lists import List
@@ -171,18 +173,68 @@ def _sorted_set(key: bytes, value: SortedSet) -> Iterator[list[bytes]]:
 
 
 def _stream(key: bytes, value: Stream) -> Iterator[list[bytes]]:
-    cursor = EntryCursor(value, ZERO, LAST, False)
-    empty = True
-    while cursor.next():
-        empty = False
-        yield [b"XADD", key, b"%d-%d" % cursor.id, *cursor.fields()]
-    if empty:
+    """A stream.
+
+    Pending entries that are no longer in the stream are added, and removed again after the groups have claimed them:
+    XCLAIM takes only what is there.
+    """
+    first: bytes | None = None
+    before_first = False
+    deleted: list[bytes] = []
+    for entry_id, words in _with_lost_entries(value):
+        yield [b"XADD", key, _id(entry_id), *(words or (b"x", b"y"))]
+        if words is not None:
+            first = first or _id(entry_id)
+        elif first is None:
+            before_first = True
+        else:
+            deleted.append(_id(entry_id))
+    if first is None and not before_first:
         # An entry that is trimmed at once makes a stream that has none.
         yield [b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y"]
-    history = [b"ENTRIESADDED", b"%d" % value.added, b"MAXDELETEDID", b"%d-%d" % value.max_deleted_id]
-    yield [b"XSETID", key, b"%d-%d" % value.last_id, *history]
+    history = [b"ENTRIESADDED", b"%d" % value.added, b"MAXDELETEDID", _id(value.max_deleted_id)]
+    position = [b"XSETID", key, _id(value.last_id), *history]
+    yield position
     for name, group in value.groups.items():
         yield from _group(key, name, group)
+    if before_first:
+        # Not XDEL, which counts for the id of the last one deleted.
+        yield [b"XTRIM", key, *((b"MAXLEN", b"0") if first is None else (b"MINID", first))]
+    yield from _elements([b"XDEL", key], deleted, ELEMENTS)
+    if before_first or deleted:
+        yield position
+
+
+def _with_lost_entries(value: Stream) -> Iterator[tuple[StreamID, list[bytes] | None]]:
+    """The entries of a stream, and in their order the ids of pending ones that it has no more, with None."""
+    pending = heapq.merge(*(_pending_ids(group) for group in value.groups.values()))
+    lost = next(pending, None)
+    cursor = EntryCursor(value, ZERO, LAST, False)
+    last = ZERO
+    more = True
+    while more:
+        more = cursor.next()
+        # XADD takes no id beyond the stream's last one, which XSETID may have set back.
+        while lost is not None and lost <= value.last_id and (not more or lost < cursor.id):
+            if lost != last:
+                yield lost, None
+            last = lost
+            lost = next(pending, None)
+        if more:
+            last = cursor.id
+            while lost == last:
+                lost = next(pending, None)
+            yield last, cursor.fields()
+
+
+def _pending_ids(group: StreamGroup) -> Iterator[StreamID]:
+    cursor = PendingCursor(group, None, ZERO)
+    while (entry := cursor.next()) is not None:
+        yield entry.id
+
+
+def _id(stream_id: StreamID) -> bytes:
+    return b"%d-%d" % stream_id
 
 
 def _group(key: bytes, name: bytes, group: StreamGroup) -> Iterator[list[bytes]]:
