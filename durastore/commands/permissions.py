@@ -19,7 +19,7 @@ _CHANGING: Final = ("insert", "update", "delete")
 _CHANGED: Final = (
     b"no permission to execute the command or subcommand",
     b"no permission to touch the specified keys",
-    b"no permission to access one of the channels used as arguments to the command",
+    b"no permission to access one of the channels used as arguments",
 )
 
 

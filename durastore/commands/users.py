@@ -248,7 +248,8 @@ class Selector:
 
     def describe_keys(self) -> bytes:
         """The same for keys."""
-        if self.all_keys:
+        if self.allows_every_key(READ | WRITE):
+            # Whatever came beside it: after it a further pattern would not be taken back.
             return b"~*"
         return b" ".join([_PREFIXES[permitted] + pattern for pattern, permitted in self.patterns.items()])
 

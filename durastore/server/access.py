@@ -85,7 +85,7 @@ class UserFiles:
             try:
                 self._access.apply(user, rule)
             except RuleError as error:
-                reason = f"Error in user declaration '{_shown(rule)}': {error.text.decode()}"
+                reason = f"Error in user declaration '{_shown(name)}', rule '{_shown(rule)}': {error.text.decode()}"
                 raise _refused(stated, reason) from error
         if not user.enabled:
             log.info(

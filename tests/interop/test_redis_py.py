@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -221,6 +222,47 @@ def test_passwords(start_durastore: Starter) -> None:
     for wrong in ({}, {"password": "guess"}, {"password": "guess", "protocol": 3}):
         with redis.Redis(port=server.port, retry=AT_ONCE, **wrong) as client, pytest.raises(redis.AuthenticationError):
             client.ping()
+
+
+def test_users(start_durastore: Starter, tmp_path: Path) -> None:
+    (tmp_path / "users.acl").write_text("user default on >root ~* &* +@all\n")
+    server = start_durastore(folder=tmp_path, aclfile="users.acl", enable_debug_command="local")
+    with redis.Redis(port=server.port, password="root", decode_responses=True) as admin:
+        assert admin.acl_users() == ["default"]
+        assert admin.acl_setuser(
+            "reader", enabled=True, passwords=["+secret"], commands=["+get", "-set", "+subscribe"],
+            categories=["+@hash", "+@pubsub"], keys=["cache:*"], channels=["news"], selectors=[("+set", "%W~queue:*")],
+        ) is True  # fmt: skip
+        found = admin.acl_getuser("reader")
+        assert found["flags"] == ["on", "sanitize-payload"]
+        assert found["categories"] == ["-@all", "+@hash", "+@pubsub"]
+        assert found["commands"] == ["+get", "-set", "+subscribe"]
+        assert (found["keys"], found["channels"]) == (["~cache:*"], ["&news"])
+        assert admin.acl_dryrun("reader", "get", "cache:1") == "OK"
+        assert "no permissions to access the 'other' key" in admin.acl_dryrun("reader", "get", "other")
+        assert "hset" in admin.acl_cat("hash")
+        assert len(admin.acl_genpass()) == 64
+        with redis.Redis(port=server.port, username="reader", password="secret") as reader:
+            assert reader.get("cache:1") is None
+            assert reader.set("queue:1", "x") is True
+            for refused in (
+                lambda: reader.get("queue:1"),
+                lambda: reader.set("cache:1", "x"),
+                lambda: reader.publish("other", "x"),
+            ):
+                with pytest.raises(redis.exceptions.NoPermissionError):
+                    refused()
+        # The client library's own CLIENT SETINFO is refused as well.
+        assert {entry["reason"] for entry in admin.acl_log()} == {"command", "key", "channel"}
+        assert admin.info("stats")["acl_access_denied_key"] == 2
+        assert admin.acl_save() is True
+        assert admin.execute_command("DEBUG", "SLEEP", "0") == "OK"
+    server.stop()
+    server.start()
+    with redis.Redis(port=server.port, username="reader", password="secret") as reader:
+        assert reader.get("cache:1") is None
+    with redis.Redis(port=server.port, password="root") as admin:
+        assert admin.acl_deluser("reader") == 1
 
 
 def test_an_idle_connection_is_checked_before_use(durastore: Server) -> None:
