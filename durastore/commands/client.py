@@ -14,6 +14,7 @@ from mypy_extensions import i64, mypyc_attr
 from durastore.commands.access import Access
 from durastore.commands.channels import Channels, Subscriber
 from durastore.commands.events import KeyspaceEvents
+from durastore.commands.slow_log import SlowLog
 from durastore.commands.tracking import Tracking
 from durastore.commands.users import Catalogue, User
 from durastore.keyspace.database import Database, Keyspace
@@ -36,6 +37,10 @@ class Host:
 
     def config_rewrite(self) -> None:
         """Writes the running configuration to the conf file."""
+        raise NotImplementedError
+
+    def is_secret(self, name: bytes) -> bool:
+        """Whether the directive of this name holds what nobody is to read by the way."""
         raise NotImplementedError
 
     def reset_statistics(self) -> None:
@@ -213,6 +218,7 @@ class Instance:
         self.debug_allowed = False
         self.debug_allowed_here = False
         self.loading = False
+        self.slow_log = SlowLog()
         self.channels = Channels()
         self.events = KeyspaceEvents(self.keyspace, self.channels)
         self.tracking = Tracking(self.keyspace, self.channels)

@@ -30,6 +30,7 @@ from durastore.commands import (
     server,
     set_algebra,
     sets,
+    slowlog,
     sort,
     sorted_set_algebra,
     sorted_set_pops,
@@ -88,6 +89,7 @@ _GROUPS: Final = (
     (introspection, "server", "@connection"),
     (debug, "server", ""),
     (acl, "server", ""),
+    (slowlog, "server", ""),
 )
 
 

@@ -55,6 +55,8 @@ class Command:
         self.rejected: i64 = 0
         self.failed: i64 = 0
         self.durations = Durations()
+        # Whether every run is measured, so that slow ones are noticed.
+        self.timed = False
 
     def key_range(self) -> tuple[int, int, int]:
         """First key, last key and step, as COMMAND INFO tells them; zeros where there is no key."""

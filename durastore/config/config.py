@@ -77,6 +77,11 @@ class Config:
                     found.setdefault(pattern.lower(), (pattern, plain))
         return [(name, directive.show(self[directive])) for name, directive in found.values()]
 
+    def is_sensitive(self, name: bytes) -> bool:
+        """Whether the directive of this name must not show in logs."""
+        directive = BY_NAME.get(name.lower())
+        return directive is not None and directive.sensitive
+
     def set(self, pairs: Sequence[tuple[bytes, bytes]], *, local: bool = False, loading: bool = False) -> None:
         """Change directives all together or not at all: CONFIG SET. https://redis.io/commands/config-set/
 

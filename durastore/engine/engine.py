@@ -13,7 +13,9 @@ from durastore.commands.access import Access
 from durastore.commands.channels import Subscriber
 from durastore.commands.client import Blocked, Client, Dispatcher, Host, Instance
 from durastore.commands.errors import CommandError
+from durastore.commands.redaction import redacted
 from durastore.commands.spec import (
+    FAST,
     LOADING,
     MAY_REPLICATE,
     NO_AUTH,
@@ -21,6 +23,7 @@ from durastore.commands.spec import (
     NOT_QUEUED,
     PROTECTED,
     READONLY,
+    SKIP_SLOWLOG,
     SUBSCRIBED,
     UNPAUSED,
     WRITE,
@@ -30,6 +33,7 @@ from durastore.commands.tablerow import Command
 from durastore.engine.batch import Batch
 from durastore.engine.blocking import Blocking
 from durastore.engine.journal import Journal
+from durastore.protocol.numbers import INT64_MAX
 
 log = logging.getLogger("durastore.engine")
 
@@ -41,6 +45,9 @@ UNCHANGED: Final = 0
 AS_SENT: Final = 1
 EFFECTS: Final = 2
 BLOCKED: Final = 3
+# More nanoseconds than a command can take, and what quick ones take at most.
+_NEVER: Final = INT64_MAX
+_QUICK: Final = 1_000_000
 # How much of a request an error message repeats.
 _SHOWN: Final = 128
 
@@ -83,6 +90,8 @@ class Engine(Dispatcher):
         self.commands_processed: i64 = 0
         # Nanoseconds that only differences are taken of; whoever wants times measured sets it.
         self.stopwatch: Callable[[], int] = _no_time
+        # From how many nanoseconds on a command is slow; kept by ``watch_for``.
+        self._slow: i64 = _NEVER
         self.error_replies: i64 = 0
         # When the log was last told of a peer that speaks HTTP.
         self.warned_of_browser: i64 = 0
@@ -165,7 +174,7 @@ class Engine(Dispatcher):
         instance = self.instance
         before: i64 = instance.dirty
         number: i64 = command.calls + 1
-        measured = number >= command.durations.next
+        measured = command.timed or number >= command.durations.next
         start: i64 = self.stopwatch() if measured else 0
         try:
             command.handler(client, argv)
@@ -187,7 +196,11 @@ class Engine(Dispatcher):
         command.calls += 1
         self.commands_processed += 1
         if measured:
-            command.durations.add(min(number, command.calls), self.stopwatch() - start)
+            elapsed: i64 = self.stopwatch() - start
+            if number >= command.durations.next:
+                command.durations.add(min(number, command.calls), elapsed)
+            if elapsed >= self._slow:
+                self._note_slow(client, command, argv, elapsed)
         if self.tracking.active:
             self._track(client, command, argv)
         # A snapshot lowers the count, which is no change of the dataset.
@@ -195,6 +208,38 @@ class Engine(Dispatcher):
         if instance.effects is not None or instance.keyspace.expired:
             return EFFECTS
         return AS_SENT if self._changed else UNCHANGED
+
+    def watch_for(self, slower_than: i64) -> None:
+        """slowlog-log-slower-than: has commands noted that take so many microseconds (negative: none).
+
+        Reading the clock costs a tenth of a cheap command: where nothing shorter than a millisecond counts, commands
+        that cannot take so long are measured only now and then.
+        """
+        self._slow = slower_than * 1000 if 0 <= slower_than < _NEVER // 1000 else _NEVER
+        for command in self.commands.values():
+            self._time(command)
+            if command.subcommands is not None:
+                for subcommand in command.subcommands.values():
+                    self._time(subcommand)
+
+    def _time(self, command: Command) -> None:
+        # SET is as quick as the fast ones, though not of their category.
+        quick = (command.flags & FAST) != 0 or command.name == b"set"
+        command.timed = self._slow < (_QUICK if quick else _NEVER)
+
+    def _note_slow(self, client: Client, command: Command, argv: list[bytes], nanoseconds: i64) -> None:
+        if command.flags & SKIP_SLOWLOG:
+            return
+        instance = self.instance
+        words = redacted(instance.host, command, argv)
+        address = client.address.encode("utf-8", "surrogateescape")
+        instance.slow_log.add(instance.now // 1000, nanoseconds // 1000, words, address, client.name)
+
+    def count_unanswered(self, client: Client, command: Command, argv: list[bytes]) -> None:
+        """A command has waited in vain, which took no time of ours."""
+        command.calls += 1
+        if self._slow == 0:
+            self._note_slow(client, command, argv, 0)
 
     def journal_effects(self, argv: list[bytes], db: i64) -> None:
         """Journals what the last ``run`` did: first the keys that it found expired, then its own effect."""

@@ -104,7 +104,7 @@ class Session(Blockable):
         else:
             client.reply.null_array()
         if command is not None:
-            command.calls += 1
+            engine.count_unanswered(client, command, self.parser.argv)
         skipping: i64 = client.reply_skip
         client.reply_skip = 0
         self._keep_silent(before, skipping)

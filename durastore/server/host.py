@@ -45,6 +45,10 @@ class ServerHost(Host):
         except ConfigError as error:
             raise CommandError(str(error).encode("utf-8", "surrogateescape")) from error
 
+    def is_secret(self, name: bytes) -> bool:
+        """Whether a directive is sensitive."""
+        return self._server.config.is_sensitive(name)
+
     def reset_statistics(self) -> None:
         """CONFIG RESETSTAT."""
         self._server.reset_statistics()

@@ -109,6 +109,7 @@ class Server:
         self._watch_config()
         self._apply_limits()
         self._choose_events()
+        self._watch_durations()
         self.sample_memory()
         self.startup_memory = self.memory
 
@@ -421,6 +422,8 @@ class Server:
         config.on_change(directives.REQUIRE_PASS, self._password_changed)
         config.on_change(directives.ACL_PUBSUB_DEFAULT, lambda value: self.users.apply_settings())
         config.on_change(directives.ACL_LOG_MAX_LEN, lambda value: self.users.apply_settings())
+        config.on_change(directives.SLOWLOG_LOG_SLOWER_THAN, lambda value: self._watch_durations())
+        config.on_change(directives.SLOWLOG_MAX_LEN, lambda value: self._watch_durations())
         config.on_change(directives.LOG_LEVEL, logs.set_level)
         config.on_change(directives.APPEND_ONLY, self._switch_log)
         config.on_change(directives.APPEND_FSYNC, lambda value: self._log_changed())
@@ -448,6 +451,10 @@ class Server:
             config.on_change(directive, lambda value: self._apply_packing())
         config.on_change(directives.PORT, lambda value: self._listen_again())
         config.on_change(directives.BIND, lambda value: self._listen_again())
+
+    def _watch_durations(self) -> None:
+        self.engine.instance.slow_log.limit = self.config[directives.SLOWLOG_MAX_LEN]
+        self.engine.watch_for(self.config[directives.SLOWLOG_LOG_SLOWER_THAN])
 
     def _password_changed(self, password: bytes) -> None:
         self.engine.instance.access.set_password(password)

@@ -1,0 +1,112 @@
+"""SLOWLOG: which commands it has, what it shows of them, and what it hides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from support.scripts import assert_same_replies
+from support.servers import Server
+
+Starter = Callable[..., Server]
+
+SCRIPTS = {
+    "forms": """
+        slowlog len x
+        slowlog get x
+        slowlog get -2
+        slowlog get 1 2
+        slowlog get 0
+        slowlog nosuch
+        slowlog
+        slowlog reset x
+        config set slowlog-log-slower-than -1
+        slowlog reset
+        slowlog len
+        slowlog get
+        slowlog get -1
+        config set slowlog-log-slower-than 10000
+        config set slowlog-max-len -1
+        config set slowlog-max-len 128
+        slowlog help
+    """,
+}
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_replies(durastore: Server, valkey: Server, name: str, protocol: int) -> None:
+    assert_same_replies(durastore, valkey, name, SCRIPTS[name], protocol, {})
+
+
+# Each is a request of its own connection's.
+REQUESTS: list[list[str]] = [
+    ["SET", "a", "x" * 128],
+    ["SET", "a", "x" * 129],
+    ["set", "a", "x" * 100_000],
+    ["GET", "a"],
+    ["MGET", *map(str, range(31))],
+    ["MGET", *map(str, range(32))],
+    ["MGET", *map(str, range(100))],
+    ["NOSUCH", "x"],
+    ["GET"],
+    ["INCR", "a"],
+    ["CONFIG", "GET", "save"],
+    ["config", "set", "requirepass", "", "HZ", "10", "masterauth", "secret"],
+    ["AUTH", "secret"],
+    ["AUTH", "default", "secret"],
+    ["HELLO", "2", "AUTH", "default", "secret", "SETNAME", "me"],
+    ["ACL", "SETUSER", "u", "on", ">pw"],
+    ["ACL", "GETUSER", "u"],
+    ["ACL", "DELUSER", "u", "v"],
+    ["ACL", "LIST"],
+    ["MULTI"],
+    ["SET", "b", "1"],
+    ["PING"],
+    ["EXEC"],
+    ["BLPOP", "nosuch", "0.01"],
+    ["SLOWLOG", "LEN"],
+    ["SUBSCRIBE", "x"],
+]  # fmt: skip
+
+
+def entries(server: Server, limit: int) -> list[Any]:
+    """What the log has once all requests have run under a threshold of nothing."""
+    with server.connect() as admin, server.connect() as connection:
+        admin.call("CONFIG", "SET", "slowlog-max-len", "1000", "slowlog-log-slower-than", "0")
+        admin.call("SLOWLOG", "RESET")
+        for words in REQUESTS:
+            connection.call(*words)
+        admin.call("CONFIG", "SET", "slowlog-log-slower-than", "10000", "slowlog-max-len", str(limit))
+        found: list[Any] = admin.value("SLOWLOG", "GET", "-1")
+        assert [entry[0] for entry in found] == sorted((entry[0] for entry in found), reverse=True)
+        for entry in found:
+            assert abs(entry[1] - int(server.call("TIME")[0])) < 60  # type: ignore[index]
+            assert 0 <= entry[2] < 60_000_000
+            assert entry[4].startswith(b"127.0.0.1:")
+        return [(entry[3], entry[5]) for entry in found]
+
+
+def test_entries(start_durastore: Starter, start_valkey: Starter) -> None:
+    ours, theirs = entries(start_durastore(), 1000), entries(start_valkey(), 1000)
+    assert ours == theirs
+    assert ([b"AUTH", b"(redacted)"], b"") in ours
+
+
+def test_only_slow_commands_are_noted(start_durastore: Starter) -> None:
+    server = start_durastore(enable_debug_command="yes")
+    server.call("SET", "a", "1")
+    for _ in range(3):
+        server.call("DEBUG", "SLEEP", "0.02")
+    assert [entry[3] for entry in server.call("SLOWLOG", "GET")] == [[b"DEBUG", b"SLEEP", b"0.02"]] * 3  # type: ignore[attr-defined]
+    assert server.call("SLOWLOG", "GET")[0][2] >= 20_000  # type: ignore[index]
+    server.call("CONFIG", "SET", "slowlog-max-len", "1")
+    server.call("DEBUG", "SLEEP", "0.03")
+    assert [entry[0] for entry in server.call("SLOWLOG", "GET", "-1")] == [3]  # type: ignore[attr-defined]
+    server.call("CONFIG", "SET", "slowlog-log-slower-than", "-1")
+    server.call("DEBUG", "SLEEP", "0.02")
+    assert server.call("SLOWLOG", "LEN") == 1
+    server.call("SLOWLOG", "RESET")
+    assert server.call("SLOWLOG", "LEN") == 0
