@@ -286,6 +286,16 @@ AOF_TIMESTAMP_ENABLED: Final = YesNo(
     "aof-timestamp-enabled", False, "Note the time in the journal, which lets it be restored to any moment. The notes "
     "are comments that other servers skip.", shipped=True,
 )  # fmt: skip
+AOF_HISTORY_MAX_AGE: Final = Integer(
+    "aof-history-max-age", 0, "After a rewrite, keep the old base and what followed it for so long, so that durastore "
+    "restore can bring back the state of any moment since then. 0: remove them at once, as Redis does. They are listed "
+    "as history in the manifest; Redis and Valkey remove such files when they start on the folder. Not a directive of "
+    "Redis.", high=INT64_MAX // 1000, unit="seconds",
+)  # fmt: skip
+AOF_HISTORY_MAX_SIZE: Final = Memory(
+    "aof-history-max-size", 0, "Of this history, keep at most so much: the oldest goes first. 0: no limit but "
+    "aof-history-max-age. Not a directive of Redis.", high=INT64_MAX, unit="bytes",
+)  # fmt: skip
 AOF_REWRITE_INCREMENTAL_FSYNC: Final = YesNo(
     "aof-rewrite-incremental-fsync", True, "Force a new base to disk in pieces while it is written, rather than all at "
     "the end, which would hold up the journal's own writes.",
@@ -531,7 +541,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
         (
             APPEND_ONLY, APPEND_FSYNC, APPEND_FILENAME, APPEND_DIRNAME, NO_APPEND_FSYNC_ON_REWRITE,
             AUTO_AOF_REWRITE_PERCENTAGE, AUTO_AOF_REWRITE_MIN_SIZE, AOF_LOAD_TRUNCATED, AOF_USE_RDB_PREAMBLE,
-            AOF_TIMESTAMP_ENABLED, AOF_REWRITE_INCREMENTAL_FSYNC,
+            AOF_TIMESTAMP_ENABLED, AOF_REWRITE_INCREMENTAL_FSYNC, AOF_HISTORY_MAX_AGE, AOF_HISTORY_MAX_SIZE,
         ),
     ),
     Section(

@@ -140,6 +140,8 @@ class Server:
             rewrite_min_size=config[directives.AUTO_AOF_REWRITE_MIN_SIZE],
             load_truncated=config[directives.AOF_LOAD_TRUNCATED],
             incremental_fsync=config[directives.AOF_REWRITE_INCREMENTAL_FSYNC],
+            history_max_age=config[directives.AOF_HISTORY_MAX_AGE],
+            history_max_size=config[directives.AOF_HISTORY_MAX_SIZE],
         )
 
     # Starting and stopping
@@ -434,6 +436,8 @@ class Server:
         config.on_change(directives.AOF_TIMESTAMP_ENABLED, lambda value: self._log_changed())
         config.on_change(directives.AOF_USE_RDB_PREAMBLE, lambda value: self._log_changed())
         config.on_change(directives.AOF_REWRITE_INCREMENTAL_FSYNC, lambda value: self._log_changed())
+        config.on_change(directives.AOF_HISTORY_MAX_AGE, lambda value: self._log_changed())
+        config.on_change(directives.AOF_HISTORY_MAX_SIZE, lambda value: self._log_changed())
         config.on_change(directives.DIR, lambda value: self._log_changed())
         for directive in (
             directives.HASH_MAX_LISTPACK_ENTRIES,

@@ -46,6 +46,8 @@ class LogSettings:
         rewrite_min_size: int,
         load_truncated: bool,
         incremental_fsync: bool,
+        history_max_age: int = 0,
+        history_max_size: int = 0,
     ) -> None:
         self.folder = folder
         self.filename = filename
@@ -57,6 +59,8 @@ class LogSettings:
         self.rewrite_min_size = rewrite_min_size
         self.load_truncated = load_truncated
         self.incremental_fsync = incremental_fsync
+        self.history_max_age = history_max_age
+        self.history_max_size = history_max_size
 
 
 class AppendLog(JournalSink):

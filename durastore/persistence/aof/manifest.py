@@ -2,6 +2,8 @@
 
 The format is Redis 7's: a line ``file NAME seq N type T`` for each file, with ``b`` for the base, ``i`` for incremental
 files in their order, and ``h`` for history, which is about to be removed.  A name with unusual characters is quoted.
+Behind that durastore notes moments (Unix ms), which Redis and Valkey pass over: ``since``, of a base, is the moment
+whose state it holds; history with ``until`` is kept, as the retention asks for: it tells what was up to that moment.
 Lines that start with ``#`` are skipped by Redis and Valkey; durastore's first line is one, and holds the CRC-64/ISO of
 the others, as a single flipped bit can make a file of the log one that is to be removed.
 The manifest is always replaced as a whole, after the files that it names are on disk.
@@ -10,7 +12,7 @@ The manifest is always replaced as a whole, after the files that it names are on
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from durastore.persistence.checksum import crc64_iso
 from durastore.persistence.disk import Disk
@@ -36,11 +38,18 @@ class AofError(Exception):
 
 @dataclass(frozen=True)
 class LogFile:
-    """A line of the manifest; ``kind`` is ``b``, ``i`` or ``h``."""
+    """A line of the manifest; ``kind`` is ``b``, ``i`` or ``h``; moments are 0 where they are not known."""
 
     name: str
     seq: int
     kind: str
+    since: int = 0
+    until: int = 0
+
+    def render(self) -> str:
+        """The line."""
+        moments = "".join(f" {word} {at}" for word, at in (("since", self.since), ("until", self.until)) if at)
+        return f"file {_quoted(self.name)} seq {self.seq} type {self.kind}{moments}\n"
 
 
 def _quoted(name: str) -> str:
@@ -66,7 +75,7 @@ class Manifest:
     def render(self) -> bytes:
         """The manifest's text."""
         files = [*([self.base] if self.base else []), *self.history, *self.increments]
-        body = "".join(f"file {_quoted(each.name)} seq {each.seq} type {each.kind}\n" for each in files).encode()
+        body = "".join(each.render() for each in files).encode()
         return b"%b%016x\n%b" % (_CHECKSUM, crc64_iso(body), body)
 
     def copy(self) -> Manifest:
@@ -75,18 +84,21 @@ class Manifest:
 
     def next_increment(self, prefix: str) -> LogFile:
         """The incremental file that comes next."""
-        seq = max((each.seq for each in self.increments), default=0) + 1
+        seq = max((each.seq for each in [*self.increments, *self.history]), default=0) + 1
         return LogFile(f"{prefix}.{seq}.incr.aof", seq, "i")
 
-    def next_base(self, prefix: str, rdb: bool, used: int) -> LogFile:
-        """The base that comes next, where the numbers up to ``used`` are used up."""
-        seq = max(self.base.seq if self.base else 0, used) + 1
-        return LogFile(f"{prefix}.{seq}.base.{'rdb' if rdb else 'aof'}", seq, "b")
+    def next_base(self, prefix: str, rdb: bool, used: int, since: int) -> LogFile:
+        """The base that comes next, of a moment, where the numbers up to ``used`` are used up."""
+        seq = max(self.base.seq if self.base else 0, used, *(each.seq for each in self.history)) + 1
+        return LogFile(f"{prefix}.{seq}.base.{'rdb' if rdb else 'aof'}", seq, "b", since)
 
-    def renew(self, base: LogFile, kept: list[LogFile]) -> None:
-        """A new base takes the place of all files but those that ``kept`` names."""
+    def renew(self, base: LogFile, kept: list[LogFile], until: int = 0) -> None:
+        """A new base takes the place of all files but those that ``kept`` names.
+
+        They are history to be kept with ``until``, the moment of the new base, and to be removed without.
+        """
         old = [*([self.base] if self.base else []), *(each for each in self.increments if each not in kept)]
-        self.history.extend(LogFile(each.name, each.seq, "h") for each in old if each.name != base.name)
+        self.history.extend(replace(each, kind="h", until=until) for each in old if each.name != base.name)
         self.base = base
         self.increments = kept
 
@@ -116,7 +128,8 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
         name = os.fsdecode(values[b"file"])
         if os.path.basename(name) != name or not name:
             raise AofError(path, -1, f"{where}: a file name must not have a folder in it")
-        entry = LogFile(name, int(values[b"seq"]), values[b"type"].decode("latin-1"))
+        since, until = (_moment(values.get(word, b"")) for word in (b"since", b"until"))
+        entry = LogFile(name, int(values[b"seq"]), values[b"type"].decode("latin-1"), since, until)
         if entry.kind == "b":
             if manifest.base is not None:
                 raise AofError(path, -1, f"{where}: there is a base already")
@@ -133,6 +146,10 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
     return manifest
 
 
+def _moment(word: bytes) -> int:
+    return int(word) if word.isdigit() and len(word) < 16 else 0
+
+
 def manifest_path(folder: str, prefix: str) -> str:
     """Where the manifest is."""
     return os.path.join(folder, prefix + SUFFIX)
@@ -144,12 +161,13 @@ def store_manifest(disk: Disk, folder: str, prefix: str, manifest: Manifest) -> 
 
 
 def remove_history(disk: Disk, folder: str, prefix: str, manifest: Manifest) -> None:
-    """Removes the files that are history, and then their lines."""
-    if not manifest.history:
+    """Removes the files that are history and not kept, and then their lines."""
+    kept = [each for each in manifest.history if each.until]
+    if len(kept) == len(manifest.history):
         return
     for each in manifest.history:
         path = os.path.join(folder, each.name)
-        if disk.exists(path):
+        if not each.until and disk.exists(path):
             disk.remove(path)
-    manifest.history = []
+    manifest.history = kept
     store_manifest(disk, folder, prefix, manifest)

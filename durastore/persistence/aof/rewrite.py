@@ -2,8 +2,8 @@
 
 A rewrite first makes a new incremental file and a manifest that names it behind the old ones.  Then, between two wakes,
 the log switches to it and a snapshot begins: the base to come is the state at that moment, and the new file is what
-follows.  Last, a manifest with just these two is put in place, and the old files go.  Whatever the moment of a crash,
-the manifest on disk names files that add up to everything.
+follows.  Last, a manifest with these two is put in place, and the old files go, or stay as history (``history.py``).
+Whatever the moment of a crash, the manifest on disk names files that add up to everything.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable
 import trio
 
 from durastore.keyspace.database import Keyspace
+from durastore.persistence.aof.history import expire_history
 from durastore.persistence.aof.log import AppendLog, LogSettings
 from durastore.persistence.aof.manifest import (
     AofError,
@@ -39,6 +40,8 @@ log = logging.getLogger("durastore.persistence")
 RETRY_DELAY = 60
 # One that mends the log is tried again after so many.
 MEND_DELAY = 1
+# How often it is looked for history that is too old, in seconds.
+HISTORY_INTERVAL = 10
 
 
 class Rewriter:
@@ -62,6 +65,9 @@ class Rewriter:
         self._nursery: trio.Nursery | None = None
         self._scope: trio.CancelScope | None = None
         self._manifest = Manifest()
+        # Held by whoever changes the manifest in the background.
+        self._changing = trio.Lock()
+        self._history_looked_at = 0.0
         # The number of the last base that was begun.  None is used twice: what became of an attempt that failed at its
         # very end only the disk knows.
         self._base_seq = 0
@@ -94,6 +100,9 @@ class Rewriter:
         source.close()
         return source.size
 
+    def _size_if_there(self, file: LogFile) -> int:
+        return self._size(file) if self._disk.exists(self._path(file)) else 0
+
     def current_size(self) -> int:
         """The bytes of all files of the log."""
         return self._old_size + (self._log.writer.size if self._log.writer is not None else 0)
@@ -118,7 +127,7 @@ class Rewriter:
             self._manifest.base = base
         if not self._manifest.increments:
             self._manifest.increments.append(self._new_increment(self._manifest))
-        store_manifest(self._disk, settings.folder, settings.filename, self._manifest)
+        self._put_in_place(self._manifest)
         self._remove_old(self._manifest)
         last = self._manifest.increments[-1]
         self._log.switch(AofWriter(self._disk, self._path(last), self._size(last), settings.timestamps))
@@ -144,9 +153,19 @@ class Rewriter:
         return increment
 
     def _next_base(self) -> LogFile:
-        base = self._manifest.next_base(self._settings.filename, self._settings.rdb_preamble, self._base_seq)
+        """The base of this moment."""
+        settings = self._settings
+        now = int(time.time() * 1000)
+        base = self._manifest.next_base(settings.filename, settings.rdb_preamble, self._base_seq, now)
         self._base_seq = base.seq
         return base
+
+    def _put_in_place(self, manifest: Manifest) -> None:
+        """Stores a manifest, in which history that is not to be kept is marked."""
+        settings = self._settings
+        now = int(time.time() * 1000)
+        expire_history(manifest, self._size_if_there, now, settings.history_max_age, settings.history_max_size)
+        store_manifest(self._disk, settings.folder, settings.filename, manifest)
 
     def _remove_old(self, manifest: Manifest) -> None:
         """Removes what a manifest that is in place no longer needs; that it is still there does no harm."""
@@ -176,6 +195,32 @@ class Rewriter:
             snapshot.close()
         publish(self._disk, temporary, self._path(base))
 
+    # History
+
+    async def _prune(self) -> None:
+        """Removes history that is too old, or too much by now."""
+        async with self._changing:
+            manifest = self._manifest.copy()
+            try:
+                await trio.to_thread.run_sync(self._prune_in, manifest)
+                self._manifest = manifest
+            except OSError as error:
+                log.warning("Cannot remove history of the append only file: %s", error)
+
+    def _prune_in(self, manifest: Manifest) -> None:
+        settings = self._settings
+        now = int(time.time() * 1000)
+        if expire_history(manifest, self._size_if_there, now, settings.history_max_age, settings.history_max_size):
+            store_manifest(self._disk, settings.folder, settings.filename, manifest)
+        remove_history(self._disk, settings.folder, settings.filename, manifest)
+
+    def _look_at_history(self) -> None:
+        now = time.monotonic()
+        if self._manifest.history and self.complete and now - self._history_looked_at >= HISTORY_INTERVAL:
+            assert self._nursery is not None
+            self._history_looked_at = now
+            self._nursery.start_soon(self._prune)
+
     # Rewriting
 
     def start(self) -> None:
@@ -200,6 +245,7 @@ class Rewriter:
         """Starts a rewrite that was put off, that the log's growth asks for, or that has to mend the log."""
         if self._log.rewriting or not self.on or not self._may_start():
             return
+        self._look_at_history()
         settings = self._settings
         grown = (
             settings.rewrite_percentage > 0
@@ -222,27 +268,29 @@ class Rewriter:
         settings = self._settings
         try:
             with scope:
-                manifest = self._manifest.copy()
-                increment = await trio.to_thread.run_sync(self._prepare, manifest)
-                # From here to the next await nobody else runs: the log holds every effect so far in its old file, and
-                # the snapshot and the new file begin at the same moment.
-                self._manifest = manifest
-                writer = AofWriter(self._disk, self._path(increment), 0, settings.timestamps)
-                self._old_size = self.current_size()
-                self._log.switch(writer)
-                switched = True
-                self.snapshot = self._begin_snapshot(at_once=False)
-                base = self._next_base()
-                manifest = self._manifest.copy()
-                manifest.renew(base, [increment])
-                await self._write_base(base)
-                self._abandoned.append(self._path(base))
-                await trio.to_thread.run_sync(store_manifest, self._disk, settings.folder, settings.filename, manifest)
-                self._abandoned.pop()
-                self._manifest = manifest
-                switched = False
-                self._succeeded()
-                await trio.to_thread.run_sync(self._remove_old, manifest)
+                async with self._changing:
+                    manifest = self._manifest.copy()
+                    increment = await trio.to_thread.run_sync(self._prepare, manifest)
+                    # From here to the next await nobody else runs: the log holds every effect so far in its old file, and
+                    # the snapshot and the new file begin at the same moment.
+                    self._manifest = manifest
+                    writer = AofWriter(self._disk, self._path(increment), 0, settings.timestamps)
+                    self._old_size = self.current_size()
+                    self._log.switch(writer)
+                    switched = True
+                    self.snapshot = self._begin_snapshot(at_once=False)
+                    base = self._next_base()
+                    manifest = self._manifest.copy()
+                    # A log that was turned off does not tell all that was up to now.
+                    manifest.renew(base, [increment], base.since if self.complete else 0)
+                    await self._write_base(base)
+                    self._abandoned.append(self._path(base))
+                    await trio.to_thread.run_sync(self._put_in_place, manifest)
+                    self._abandoned.pop()
+                    self._manifest = manifest
+                    switched = False
+                    self._succeeded()
+                    await trio.to_thread.run_sync(self._remove_old, manifest)
         except (OSError, AofError) as error:
             self.last_ok = False
             self.failures += 1
