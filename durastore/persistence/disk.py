@@ -104,11 +104,15 @@ class Disk(ABC):
 
     @abstractmethod
     def rename(self, old: str, new: str) -> None:
-        """Gives a file another name, replacing what had that name."""
+        """Gives a file another name, replacing what had that name; or a folder a new name."""
 
     @abstractmethod
     def remove(self, path: str) -> None:
         """Removes a file."""
+
+    @abstractmethod
+    def remove_folder(self, folder: str) -> None:
+        """Removes an empty folder."""
 
     @abstractmethod
     def fsync_folder(self, folder: str) -> None:
@@ -230,6 +234,10 @@ class RealDisk(Disk):
     def remove(self, path: str) -> None:
         """See Disk."""
         os.unlink(path)
+
+    def remove_folder(self, folder: str) -> None:
+        """See Disk."""
+        os.rmdir(folder)
 
     def fsync_folder(self, folder: str) -> None:
         """See Disk."""

@@ -51,6 +51,8 @@ class RequestParser:
         self.authenticated = True
         # A log has no inline requests, and lines that start with "#" between requests are skipped: annotations.
         self.annotations = False
+        # The last of these, without its line end.
+        self.annotation = b""
         self.buf = b""
         self.pos: i64 = 0
         self.start: i64 = -1
@@ -288,6 +290,7 @@ class RequestParser:
         line = self.buf[self.pos : end]
         self.pos = end + 1
         if self.annotations:
+            self.annotation = line
             return _AGAIN
         if line.endswith(b"\r"):
             line = line[:-1]

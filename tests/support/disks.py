@@ -114,7 +114,10 @@ class MemoryDisk(Disk):
 
     def list(self, folder: str) -> list[str]:
         self.check("list", folder)
-        return sorted(os.path.basename(path) for path in self.names if os.path.dirname(path) == folder)
+        if folder in self.names:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)
+        paths = [*self.names, *self.folders]
+        return sorted({os.path.basename(path) for path in paths if path != "/" and os.path.dirname(path) == folder})
 
     def make_folder(self, folder: str) -> None:
         self.check("make_folder", folder)
@@ -122,8 +125,25 @@ class MemoryDisk(Disk):
 
     def rename(self, old: str, new: str) -> None:
         self.check("rename", new)
+        if old in self.folders:
+            assert not any(path.startswith(new + "/") for path in self.names)
+            self._rename_folder(old, new)
+            return
         self.names[new] = self._inode(old)
         del self.names[old]
+
+    def _rename_folder(self, old: str, new: str) -> None:
+        # The names in it are on disk, or not, as before; that it has another name itself is taken for durable at once.
+        self.folders = {new if path == old else path for path in self.folders}
+        for names in (self.names, self.synced_names):
+            for path in [path for path in names if os.path.dirname(path) == old]:
+                names[os.path.join(new, os.path.basename(path))] = names.pop(path)
+
+    def remove_folder(self, folder: str) -> None:
+        self.check("remove_folder", folder)
+        if self.list(folder):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), folder)
+        self.folders.discard(folder)
 
     def remove(self, path: str) -> None:
         self.check("remove", path)

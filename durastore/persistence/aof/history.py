@@ -34,8 +34,8 @@ class Generation:
 
 
 def is_increment(file: LogFile) -> bool:
-    """Whether a file of the history was an incremental one."""
-    return file.name.endswith(f".{file.seq}.incr.aof")
+    """Whether a file is an incremental one, or was before it became history."""
+    return file.kind == "i" or file.name.endswith(f".{file.seq}.incr.aof")
 
 
 def generations(manifest: Manifest) -> list[Generation]:

@@ -21,7 +21,7 @@ PIECE: Final = 1 << 20
 # So much more than is needed is read at a time.
 _AHEAD: Final = 1 << 18
 # What a foreign file may hold is limited by the machine, not by a client's limits.
-_NO_LIMIT: Final = 0x3FFFFFFFFFFFFFFF
+NO_LIMIT: Final = 0x3FFFFFFFFFFFFFFF
 _NEXT_CHAIN: Final = b"\n" + CHAIN_START
 _NEXT_STRETCH: Final = b"\n" + STRETCH_START
 
@@ -49,6 +49,8 @@ class AofReader:
         self.offset: i64 = offset
         # Whether what was handed out last is verified, and so holds whole commands.
         self.verified = False
+        # When that was appended (Unix milliseconds), where it is verified.
+        self.moment: i64 = 0
         self._size: i64 = source.size
         self._end: i64 = max(source.size - source.zeros_at_end(), offset)
         self._source = source
@@ -136,6 +138,7 @@ class AofReader:
             raise AofError(self.name, int(self.offset), f"checksum error in a stretch of {announced} bytes")
         self._checksum = checksum
         self.verified = True
+        self.moment = now
         self._pos = start + length
         self.offset += width + length
         return payload
@@ -187,7 +190,7 @@ def whole_up_to(source: Source, name: str, start: int, end: int) -> int:
     A transaction that has no end counts for nothing.  Raises AofError, which tells where it begins, where there is
     something that is no command.
     """
-    parser = RequestParser(_NO_LIMIT, _NO_LIMIT)
+    parser = RequestParser(NO_LIMIT, NO_LIMIT)
     parser.annotations = True
     skip = start
     while skip:

@@ -271,8 +271,8 @@ class Rewriter:
                 async with self._changing:
                     manifest = self._manifest.copy()
                     increment = await trio.to_thread.run_sync(self._prepare, manifest)
-                    # From here to the next await nobody else runs: the log holds every effect so far in its old file, and
-                    # the snapshot and the new file begin at the same moment.
+                    # From here to the next await nobody else runs: the log holds every effect so far in its old
+                    # file, and the snapshot and the new file begin at the same moment.
                     self._manifest = manifest
                     writer = AofWriter(self._disk, self._path(increment), 0, settings.timestamps)
                     self._old_size = self.current_size()
