@@ -100,7 +100,8 @@ class AppendLog(JournalSink):
         self._sync_again = False
         self._sync_begun = 0.0
         self.rewriting = False
-        self._postponed: list[bytes] = []
+        # What waits for an fsync to end, with its times.
+        self._postponed: list[tuple[bytes, int]] = []
         self._postponed_since = 0.0
         self.delayed_fsyncs = 0
         # Why writes are refused, or None; and the journal that is not in the file for that reason.
@@ -146,7 +147,7 @@ class AppendLog(JournalSink):
         return len(self._covered) + len(self._unwritten) + self._postponed_bytes()
 
     def _postponed_bytes(self) -> int:
-        return sum(len(part) for part in self._postponed)
+        return sum(len(data) for data, _ in self._postponed)
 
     def append(self, data: bytes, now: int) -> bool:
         """See JournalSink."""
@@ -161,20 +162,27 @@ class AppendLog(JournalSink):
             if not self._postponed:
                 self._postponed_since = time.monotonic()
             if time.monotonic() - self._postponed_since < POSTPONE_LIMIT:
-                self._postponed.append(data)
+                self._postpone(data, now)
                 return True
             self.delayed_fsyncs += 1
         if self._postponed:
-            self._postponed.append(data)
-            data = b"".join(self._postponed)
+            self._postpone(data, now)
+            stretches = self._postponed
             self._postponed = []
-        return self._write(writer, data, now)
+            return self._write(writer, stretches)
+        return self._write(writer, [(data, now)])
 
-    def _write(self, writer: AofWriter, data: bytes, now: int) -> bool:
+    def _postpone(self, data: bytes, now: int) -> None:
+        """Keeps what is to be written later; what has the same time becomes one stretch."""
+        if self._postponed and self._postponed[-1][1] == now:
+            data = self._postponed.pop()[0] + data
+        self._postponed.append((data, now))
+
+    def _write(self, writer: AofWriter, stretches: list[tuple[bytes, int]]) -> bool:
         try:
-            writer.append(data, now)
+            writer.append_all(stretches)
         except AofError as error:
-            self._unwritten = data
+            self._unwritten = b"".join([data for data, _ in stretches])
             self.trusted = self.trusted and writer.trusted
             self._fail(str(error))
             return False
@@ -183,16 +191,16 @@ class AppendLog(JournalSink):
 
     def _write_postponed(self) -> None:
         if self._postponed and self.writer is not None and self.error is None:
-            data = b"".join(self._postponed)
+            stretches = self._postponed
             self._postponed = []
-            self._write(self.writer, data, int(time.time() * 1000))
+            self._write(self.writer, stretches)
 
     def _fail(self, reason: str) -> None:
         if self.error is None:
             log.error("Error writing to the AOF file: %s. Writes are refused until it can be written again.", reason)
         self.error = reason
         # What waited for an fsync to end comes behind what failed.
-        self._unwritten += b"".join(self._postponed)
+        self._unwritten += b"".join([data for data, _ in self._postponed])
         self._postponed = []
         self._on_state()
 

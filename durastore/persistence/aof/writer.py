@@ -27,14 +27,23 @@ class AofWriter:
 
     def append(self, payload: bytes, now: int) -> None:
         """Writes one stretch at the time ``now`` (Unix milliseconds).  Raises AofError; the file is then as before."""
+        self.append_all([(payload, now)])
+
+    def append_all(self, stretches: list[tuple[bytes, int]]) -> None:
+        """Writes stretches, each with its time."""
         if not self.trusted:
             raise AofError(self.path, self.size, "the end of the file could not be restored after a failed write")
-        if self._timestamps and now // 1000 > self._last_second:
-            self._last_second = now // 1000
-            payload = b"#TS:%d\r\n%b" % (self._last_second, payload)
-        length = len(payload)
-        checksum = stretch_checksum(self._checksum, length, now, payload)
-        data = b"%b%b%b" % (self._prefix, stretch_header(checksum, length, now), payload)
+        checksum = self._checksum
+        parts = [self._prefix]
+        for payload, now in stretches:
+            if self._timestamps and now // 1000 > self._last_second:
+                self._last_second = now // 1000
+                payload = b"#TS:%d\r\n%b" % (self._last_second, payload)
+            length = len(payload)
+            checksum = stretch_checksum(checksum, length, now, payload)
+            parts.append(stretch_header(checksum, length, now))
+            parts.append(payload)
+        data = b"".join(parts)
         try:
             self.file.write_all(data)
         except OSError as error:
