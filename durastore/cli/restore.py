@@ -186,7 +186,7 @@ def _moments_of(recording: Recording) -> list[dict[str, Any]]:
             {
                 "backup": None,
                 "since": generation.since,
-                "until": max(generation.until, copy.last),
+                "until": copy.known_until(generation),
                 "first": copy.first,
                 "last": copy.last,
                 "bytes": size,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from durastore.persistence.aof.history import is_increment
+from durastore.persistence.aof.history import Generation, is_increment
 from durastore.persistence.aof.manifest import AofError, LogFile
 from durastore.persistence.aof.moments import FOREVER, Clock, Extent, measure
 from durastore.persistence.aof.reader import AofReader
@@ -109,6 +109,10 @@ class Copy:
     left_out: int = 0
     # Why the log ends within something, which was left out as well; empty where it does not.
     torn: str = ""
+
+    def known_until(self, generation: Generation) -> int:
+        """Up to which moment, without that one, it tells all, where all of the generation was copied."""
+        return max(generation.until, self.last)
 
     def add(self, file: LogFile, extent: Extent, size: int) -> None:
         """The next file, of so many bytes."""

@@ -37,7 +37,10 @@ class Vanished(Exception):
 
 
 class Recording(ABC):
-    """``generations`` are oldest first; each has its moments filled in as far as they are known (Unix ms)."""
+    """``generations`` are oldest first; each has its moments filled in as far as they are known (Unix ms).
+
+    A generation tells the states from ``since`` on up to ``until``, which itself does not belong to it.
+    """
 
     name: str
     generations: list[Generation]
@@ -75,7 +78,7 @@ class Recording(ABC):
 class FolderRecording(Recording):
     """The log in a data folder, or, where there is none, its RDB file.
 
-    ``clock`` gives Unix ms: the log is known to tell all up to the moment at which its manifest was read.
+    ``clock`` gives Unix ms: the log is known to tell all that was before its manifest was read.
     """
 
     def __init__(self, disk: Disk, folder: str, clock: Callable[[], int]) -> None:
@@ -103,7 +106,7 @@ class FolderRecording(Recording):
         self.generations = [self._with_moment(each) for each in found]
         last = self.generations[-1]
         # An RDB file tells nothing of what came after it.
-        self.generations[-1] = replace(last, until=now if manifest else last.since)
+        self.generations[-1] = replace(last, until=now if manifest else last.since + 1)
 
     def _with_moment(self, generation: Generation) -> Generation:
         """Where the manifest does not tell the moment of a base, the base itself does, to the second."""

@@ -56,7 +56,7 @@ def choose(found: list[Generation], at: int | None) -> Generation:
     if at is None:
         return found[-1]
     for generation in reversed(found):
-        if generation.since <= at <= generation.until:
+        if generation.since <= at < generation.until:
             return generation
     ranges = ", ".join(f"{spell(each.since)} to {spell(each.until)}" for each in found)
     raise RecordingError(f"The state of {spell(at)} is not recorded. What is: {ranges}")

@@ -152,7 +152,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     logging.getLogger("durastore").setLevel(logging.CRITICAL)
 
 
-async def test_the_power_fails_in_every_disk_call(tmp_path: Path) -> None:
+@pytest.mark.parametrize("history", ["0", "3600"])
+async def test_the_power_fails_in_every_disk_call(tmp_path: Path, history: str) -> None:
     disk = MemoryDisk()
     play = Play(tmp_path, disk)
     disks: list[tuple[MemoryDisk, tuple[set[int], int]]] = []
@@ -163,7 +164,7 @@ async def test_the_power_fails_in_every_disk_call(tmp_path: Path) -> None:
             disks.append((after(), promises))
 
     disk.fault = note
-    server = make_server(tmp_path, disk, appendonly="yes", appendfsync="always")
+    server = make_server(tmp_path, disk, appendonly="yes", appendfsync="always", aof_history_max_age=history)
     async with running(server) as run:
         await play.play(run)
     assert play.ledger.sure > 10
@@ -186,7 +187,9 @@ async def life_with_a_fault(folder: Path, examiner: Examiner, first: int, calls:
         return None
 
     disk.fault = fault
-    server = make_server(folder, disk, appendonly="yes", appendfsync="always")
+    # In some of the lives the history is kept, so much that the oldest of it has to go.
+    history = {"aof_history_max_age": "3600", "aof_history_max_size": "300"} if calls > 1 else {}
+    server = make_server(folder, disk, appendonly="yes", appendfsync="always", **history)
     async with running(server) as run:
         await play.play(run)
         disk.fault = None

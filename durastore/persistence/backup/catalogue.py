@@ -60,7 +60,7 @@ class StoredFile:
 class StoredGeneration:
     """A generation of the log; moments are Unix ms, 0 where they are not known.
 
-    It tells the state of every moment from ``since`` to ``until``; ``last`` is the moment of its last stretch.
+    It tells the state of every moment from ``since`` to before ``until``; ``last`` is the moment of its last stretch.
     """
 
     since: int

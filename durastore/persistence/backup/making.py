@@ -132,5 +132,4 @@ def _send(
         copy = copy_generation(opened, sink_for)
     base = next((each.stored() for each in sinks if not is_increment(each.file)), None)
     increments = [each.stored() for each in sinks if is_increment(each.file)]
-    until = max(generation.until, copy.last)
-    return StoredGeneration(generation.since, until, copy.last, base, increments)
+    return StoredGeneration(generation.since, copy.known_until(generation), copy.last, base, increments)

@@ -80,7 +80,7 @@ def find_backup(store: Store, at: int | None, identity: str | None = None) -> Ba
         damaged = f" ({'; '.join(found.damaged)})" if found.damaged else ""
         raise RecordingError(f"There is no backup{' ' + identity if identity else ''} in {store.name}{damaged}")
     for catalogue in reversed(found.good):
-        if at is None or any(each.since <= at <= each.until for each in catalogue.generations):
+        if at is None or any(each.since <= at < each.until for each in catalogue.generations):
             return BackupRecording(store, catalogue)
     assert at is not None
     ranges = ", ".join(
