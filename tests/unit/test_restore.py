@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durastore.persistence.aof.manifest import AofError, LogFile, Manifest
+from durastore.persistence.loader import LoadError
 from durastore.persistence.recording import FolderRecording, RecordingError
 from durastore.persistence.restore import Restore, Restored
 from support.disks import Inode, MemoryDisk
@@ -83,7 +84,7 @@ def test_a_moment_that_is_not_recorded_is_refused_and_leaves_nothing() -> None:
     history.wait(10)
     reader = Reader(history.disk)
     for at in (START, START + 9, START + 21, history.now + 1):
-        with pytest.raises(RecordingError, match="is not recorded. What is: 2023-11-1"):
+        with pytest.raises(RecordingError, match="is not recorded"):
             restore(history, at, reader)
         assert lists_of(history.disk, "/new") == []
     restored = restore(history, START + 10, reader)
@@ -99,7 +100,7 @@ def test_a_folder_with_something_in_it_is_left_alone() -> None:
     history = History()
     history.disk.make_folder("/new")
     history.disk.names["/new/dump.rdb"] = Inode(b"mine")
-    with pytest.raises(RecordingError, match="/new is not empty: it holds dump.rdb"):
+    with pytest.raises(RecordingError, match="is not empty: it holds dump"):
         restore(history, None, Reader(history.disk))
     assert lists_of(history.disk, "/new") == ["dump.rdb"]
 
@@ -217,10 +218,8 @@ def test_every_disk_call_of_a_restore_fails_or_the_power_does() -> None:
         try:
             restore(history, None, Reader(disk))
             done = True
-        except (OSError, RecordingError):
+        except (OSError, RecordingError, LoadError):
             pass
-        except Exception as error:
-            assert "broken on purpose" in str(error)
         disk.fault = None
         assert disk.opened <= 1, "only the history's own file is open"
         for after in [*afterwards, disk.after_power_failure()]:
