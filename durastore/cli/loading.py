@@ -1,4 +1,4 @@
-"""What the tools that restore and back up have in common: loading a log to see that it is good, and words for people."""
+"""What the tools that restore and back up share: they load a log to see that it is good, and tell sizes to people."""
 
 from __future__ import annotations
 

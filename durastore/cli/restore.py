@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import click
 
-from durastore.cli.moment import moment_option
 from durastore.cli.loading import fail, load_log, spell_size
+from durastore.cli.moment import moment_option
 from durastore.persistence.aof.manifest import AofError
 from durastore.persistence.backup.catalogue import CATALOGUES, read_catalogues
 from durastore.persistence.backup.reading import find_backup
