@@ -166,6 +166,6 @@ def find_manifest(disk: Disk, folder: str) -> str:
 def _manifests(disk: Disk, folder: str) -> list[str]:
     try:
         names = disk.list(folder)
-    except NotADirectoryError:
+    except (NotADirectoryError, PermissionError):
         return []
     return [os.path.join(folder, name) for name in names if name.endswith(SUFFIX) and not name.startswith("temp-")]

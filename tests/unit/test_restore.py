@@ -60,7 +60,7 @@ def lists_of(disk: MemoryDisk, folder: str) -> list[str]:
 
 
 @given(STEPS, st.lists(st.integers(0, 3), min_size=1, max_size=5), st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_every_moment_gives_the_state_that_was_there(
     steps: list[tuple[str, list[list[str | int]]]], waits: list[int], timestamps: bool
 ) -> None:

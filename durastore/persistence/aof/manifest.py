@@ -128,8 +128,13 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
         name = os.fsdecode(values[b"file"])
         if os.path.basename(name) != name or not name:
             raise AofError(path, -1, f"{where}: a file name must not have a folder in it")
-        since, until = (_moment(values.get(word, b"")) for word in (b"since", b"until"))
-        entry = LogFile(name, int(values[b"seq"]), values[b"type"].decode("latin-1"), since, until)
+        entry = LogFile(
+            name,
+            int(values[b"seq"]),
+            values[b"type"].decode("latin-1"),
+            _moment(values.get(b"since", b"")),
+            _moment(values.get(b"until", b"")),
+        )
         if entry.kind == "b":
             if manifest.base is not None:
                 raise AofError(path, -1, f"{where}: there is a base already")
