@@ -2,7 +2,8 @@
 
 The server of the folder may be running: its log grows while it is read, and a rewrite may remove files.  All files of
 a generation are opened before any of them is read, and what was opened stays readable, so whoever finds a file missing
-looks at the manifest again and begins anew.
+looks at the manifest again and begins anew.  A file counts as long as it was when it was opened, and the last one is
+opened first: where something is in it, the ones before it do not grow any more.
 """
 
 from __future__ import annotations
@@ -58,11 +59,11 @@ class Recording(ABC):
         """All files of a generation, in their order."""
         with ExitStack() as stack:
             sources = []
-            for file in generation.files():
+            for file in reversed(generation.files()):
                 source = self.open(generation, file)
                 stack.callback(source.close)
                 sources.append((file, source))
-            yield sources
+            yield sources[::-1]
 
     def attempt(self, work: Callable[[], T]) -> T:
         """Does something with this recording, again where files vanish meanwhile."""

@@ -60,7 +60,7 @@ def lists_of(disk: MemoryDisk, folder: str) -> list[str]:
 
 
 @given(STEPS, st.lists(st.integers(0, 3), min_size=1, max_size=5), st.booleans())
-@settings(max_examples=30)
+@settings(max_examples=60)
 def test_every_moment_gives_the_state_that_was_there(
     steps: list[tuple[str, list[list[str | int]]]], waits: list[int], timestamps: bool
 ) -> None:
@@ -176,6 +176,35 @@ def test_files_that_a_rewrite_removes_meanwhile_make_it_begin_anew() -> None:
     disk.remove(f"{history.folder}/{PREFIX}.2.base.rdb")
     with pytest.raises(RecordingError, match=r"2\.base\.rdb is missing"):
         restore(history, None, reader, "/other")
+
+
+def test_a_log_that_goes_on_in_another_file_meanwhile_has_no_hole() -> None:
+    history = History()
+    history.write(["SET", "a", 1])
+    first = history.writer
+    history.switch()
+    second = history.writer
+    # The next file is in the manifest, and the log is about to go on in it.
+    history.writer = first
+    history.engine.journal.restart()
+    opened = 0
+
+    def go_on(operation: str, path: str) -> OSError | None:
+        nonlocal opened
+        if operation == "open" and path in (first.path, second.path):
+            opened += 1
+            if opened == 2:
+                history.write(["SET", "b", 2])
+                history.writer = second
+                history.engine.journal.restart()
+                history.write(["SET", "c", 3])
+        return None
+
+    history.disk.fault = go_on
+    reader = Reader(history.disk)
+    restore(history, None, reader)
+    assert opened >= 2
+    assert reader.digest in [digest for _, digest in history.states]
 
 
 def test_what_was_opened_before_it_was_removed_is_read_to_its_end() -> None:
