@@ -68,6 +68,14 @@ class CompactDict(Generic[V]):
         twin.merge(self)
         return twin
 
+    def freeze(self) -> CompactDict[V]:
+        """What is here now, not to be changed, whatever happens to this dict; made in next to no time."""
+        return self.copy()
+
+    def objects(self) -> list[V]:
+        """The values that are kept as the objects that they are (others may be among them)."""
+        return list(self._held.values())
+
     def merge(self, other: CompactDict[V]) -> None:
         """Takes copies of another's entries, none of whose keys are here."""
         self._held.update(other._held)

@@ -11,6 +11,11 @@ The *slots* are an open hash table of 64-bit words, 0 where free: the address of
 and ARM64 give to a program), and above it a *tag*, 16 bits of the key's hash.  The tag alone says where an entry's probe
 begins, ``tag * width >> 16``, so that neither growing nor closing the gap that a removal leaves looks at an entry,
 and a lookup touches a foreign entry once in thousands of times.
+
+A *frozen* dict is the state of another, its *origin*, at one moment, for the price of a copy of the slots: the two share
+the entries.  Two low bits of a slot, which no address needs, tell whose an entry is.  In the origin's slots, SHARED: the
+frozen one has it as well, so it is neither changed nor freed here.  In the frozen dict's slots, OWNED: the origin has it
+no more, so it is freed with the frozen one; all others are the origin's.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -66,7 +71,10 @@ cdef enum:
 
 INLINE_MAX = SHORT
 
-cdef uint64_t ADDRESS = 0xFFFFFFFFFFFF
+cdef uint64_t ADDRESS = 0xFFFFFFFFFFF0
+# Flags of slots.
+cdef uint64_t SHARED = 1
+cdef uint64_t OWNED = 2
 cdef uint64_t HASH_MASK = 0x7FFFFFFFFFFFFFFF
 
 
@@ -91,7 +99,7 @@ cdef inline char *value_start(char *entry) noexcept:
 
 
 cdef inline Py_ssize_t room(Py_ssize_t size) noexcept:
-    """What the allocator really gives."""
+    """How much is asked for: what the allocator gives anyhow, so that a value may grow into it."""
     return size if size > ROUNDED_MAX else (size + ROUND - 1) & ~<Py_ssize_t>(ROUND - 1)
 
 
@@ -126,6 +134,18 @@ cdef object value_of(char *entry):
     return number
 
 
+cdef char *copy_of(char *entry) except NULL:
+    """A copy of an entry, with a reference of its own to its object."""
+    cdef Py_ssize_t size = 8 + key_size(entry) + payload(entry)
+    cdef char *copy = <char *>PyObject_Malloc(room(size))
+    if copy == NULL:
+        raise MemoryError
+    memcpy(copy, entry, size)
+    if kind_of(copy) == OBJECT:
+        Py_INCREF(<object>held_object(copy))
+    return copy
+
+
 cdef void free_entry(char *entry) noexcept:
     cdef PyObject *value
     if kind_of(entry) == OBJECT:
@@ -141,18 +161,107 @@ cdef class CompactDict:
     cdef uint64_t *slots
     cdef Py_ssize_t width
     cdef Py_ssize_t count
+    # How many values are of the kind OBJECT.
+    cdef Py_ssize_t held
+    cdef bint is_frozen
+    # Of a frozen dict its origin, of an origin its frozen dict, as long as both are there.
+    cdef PyObject *twin
 
     def __cinit__(self):
         self.slots = NULL
         self.width = 0
         self.count = 0
+        self.held = 0
+        self.is_frozen = False
+        self.twin = NULL
 
     def __dealloc__(self):
         cdef Py_ssize_t i
+        self._part()
         for i in range(self.width):
-            if self.slots[i]:
+            if self.slots[i] and (not self.is_frozen or self.slots[i] & OWNED):
                 free_entry(entry_at(self.slots[i]))
         PyObject_Free(self.slots)
+
+    cdef void _part(self) noexcept:
+        """Ends what is between an origin and its frozen dict, when one of them goes."""
+        cdef Py_ssize_t i
+        cdef CompactDict twin
+        if self.twin == NULL:
+            return
+        twin = <CompactDict>self.twin
+        self.twin = twin.twin = NULL
+        if self.is_frozen:
+            for i in range(twin.width):
+                twin.slots[i] &= ~SHARED
+        else:
+            for i in range(self.width):
+                if self.slots[i] & SHARED:
+                    twin._adopt(self.slots[i])
+                    self.slots[i] = 0
+
+    cdef void _adopt(self, uint64_t slot) noexcept:
+        """A frozen dict becomes the owner of an entry that its origin gives up."""
+        cdef Py_ssize_t i = ((slot >> 48) * self.width) >> 16
+        while self.slots[i] & ADDRESS != slot & ADDRESS:
+            i += 1
+            if i == self.width:
+                i = 0
+        self.slots[i] |= OWNED
+
+    cdef inline void _let_go(self, uint64_t slot) noexcept:
+        """Frees an entry that is in no slot any more, unless it is shared."""
+        if slot & SHARED:
+            (<CompactDict>self.twin)._adopt(slot)
+        else:
+            free_entry(entry_at(slot))
+
+    cdef int _detach(self) except -1:
+        """Leaves all that is shared to the frozen dict, and goes on with copies."""
+        cdef Py_ssize_t i
+        cdef char *entry
+        if self.twin == NULL:
+            return 0
+        for i in range(self.width):
+            if self.slots[i] & SHARED:
+                entry = copy_of(entry_at(self.slots[i]))
+                (<CompactDict>self.twin)._adopt(self.slots[i])
+                self.slots[i] = (self.slots[i] & ~(ADDRESS | SHARED)) | <uint64_t>entry
+        (<CompactDict>self.twin).twin = NULL
+        self.twin = NULL
+        return 0
+
+    def freeze(self):
+        cdef CompactDict frozen
+        cdef Py_ssize_t i
+        if self.twin != NULL or self.count == 0:
+            return self.copy()
+        frozen = CompactDict()
+        frozen.slots = <uint64_t *>PyObject_Malloc(self.width * 8)
+        if frozen.slots == NULL:
+            raise MemoryError
+        memcpy(frozen.slots, self.slots, self.width * 8)
+        for i in range(self.width):
+            self.slots[i] |= <uint64_t>(self.slots[i] != 0) & SHARED
+        frozen.width = self.width
+        frozen.count = self.count
+        frozen.held = self.held
+        frozen.is_frozen = True
+        frozen.twin = <PyObject *>self
+        self.twin = <PyObject *>frozen
+        return frozen
+
+    def objects(self):
+        cdef Py_ssize_t i
+        cdef list found = []
+        if self.held == 0:
+            return found
+        for i in range(self.width):
+            if i + AHEAD < self.width:
+                PREFETCH(entry_at(self.slots[i + AHEAD]))
+            if self.slots[i] and kind_of(entry_at(self.slots[i])) == OBJECT:
+                found.append(<object>held_object(entry_at(self.slots[i])))
+        return found
 
     def __len__(self):
         return self.count
@@ -235,6 +344,7 @@ cdef class CompactDict:
         cdef Py_ssize_t length = 0, needed = 8 + size
         cdef uint64_t kind = OBJECT
         cdef int64_t integer = 0
+        cdef uint64_t slot
         cdef char *entry
         cdef char *old
         if PyBytes_CheckExact(value):
@@ -253,25 +363,29 @@ cdef class CompactDict:
             elif fits_int64(<PyObject *>value, &integer):
                 kind = INTEGER
         if i >= 0:
-            old = entry_at(self.slots[i])
-            if kind_of(old) != OBJECT and room(needed) == room(8 + size + payload(old)):
+            slot = self.slots[i]
+            old = entry_at(slot)
+            if slot & SHARED == 0 and kind_of(old) != OBJECT and room(needed) == room(8 + size + payload(old)):
                 self._write_value(old, kind, length, size, value, integer)
+                self.held += kind == OBJECT
                 return
-            entry = <char *>PyObject_Malloc(needed)
+            entry = <char *>PyObject_Malloc(room(needed))
             if entry == NULL:
                 raise MemoryError
             memcpy(key_start(entry), key_start(old), size)
             self._write_value(entry, kind, length, size, value, integer)
-            self.slots[i] = (self.slots[i] & ~ADDRESS) | <uint64_t>entry
-            free_entry(old)
+            self.slots[i] = (slot & ~(ADDRESS | SHARED)) | <uint64_t>entry
+            self.held += <Py_ssize_t>(kind == OBJECT) - <Py_ssize_t>(kind_of(old) == OBJECT)
+            self._let_go(slot)
             return
         self._make_room()
-        entry = <char *>PyObject_Malloc(needed)
+        entry = <char *>PyObject_Malloc(room(needed))
         if entry == NULL:
             raise MemoryError
         memcpy(key_start(entry), PyBytes_AS_STRING(key), size)
         self._write_value(entry, kind, length, size, value, integer)
         self._place((<uint64_t>(PyObject_Hash(key) & 0xFFFF) << 48) | <uint64_t>entry)
+        self.held += kind == OBJECT
         self.count += 1
 
     def __getitem__(self, bytes key not None):
@@ -285,9 +399,8 @@ cdef class CompactDict:
 
     cdef void _remove(self, Py_ssize_t gap) noexcept:
         """Empties a slot, and closes the gap so that every entry still stands in its probe."""
-        cdef char *entry = entry_at(self.slots[gap])
+        cdef uint64_t removed = self.slots[gap], slot
         cdef Py_ssize_t i = gap, home
-        cdef uint64_t slot
         while True:
             i += 1
             if i == self.width:
@@ -301,7 +414,8 @@ cdef class CompactDict:
                 gap = i
         self.slots[gap] = 0
         self.count -= 1
-        free_entry(entry)
+        self.held -= kind_of(entry_at(removed)) == OBJECT
+        self._let_go(removed)
 
     def __delitem__(self, bytes key not None):
         cdef Py_ssize_t i = self._find(key)
@@ -353,16 +467,10 @@ cdef class CompactDict:
 
     cdef int _take_copy(self, uint64_t slot) except -1:
         """Adds a copy of another dict's entry, whose key is not here."""
-        cdef char *old = entry_at(slot)
-        cdef Py_ssize_t size = 8 + key_size(old) + payload(old)
         self._make_room()
-        cdef char *entry = <char *>PyObject_Malloc(size)
-        if entry == NULL:
-            raise MemoryError
-        memcpy(entry, old, size)
-        if kind_of(entry) == OBJECT:
-            Py_INCREF(<object>held_object(entry))
-        self._place((slot & ~ADDRESS) | <uint64_t>entry)
+        cdef char *entry = copy_of(entry_at(slot))
+        self._place((slot & ~(ADDRESS | SHARED | OWNED)) | <uint64_t>entry)
+        self.held += kind_of(entry) == OBJECT
         self.count += 1
         return 0
 
@@ -372,6 +480,7 @@ cdef class CompactDict:
         cdef uint64_t slot
         cdef CompactDict side
         cdef Py_ssize_t half = self.count // 2
+        self._detach()
         low._resize(half + (half >> 2) + LEAST)
         high._resize(half + (half >> 2) + LEAST)
         for i in range(self.width):
@@ -384,9 +493,11 @@ cdef class CompactDict:
                 side._make_room()
                 side._place(slot)
                 side.count += 1
+                side.held += kind_of(entry) == OBJECT
                 # What was moved is not freed should the next side run out of memory.
                 self.slots[i] = 0
                 self.count -= 1
+        self.held = 0
 
     def stretch(self, uint64_t shift, uint64_t first, uint64_t position, list found not None):
         cdef Py_ssize_t i

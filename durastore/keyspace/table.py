@@ -51,9 +51,8 @@ class Segment:
 class Captured:
     """What one segment held when a walk began."""
 
-    def __init__(self, keys: list[bytes], values: list[object], expires: CompactDict[int]) -> None:
-        self.keys = keys
-        self.values = values
+    def __init__(self, items: CompactDict[object], expires: CompactDict[int]) -> None:
+        self.items = items
         self.expires = expires
 
 
@@ -87,7 +86,7 @@ class Walk:
                 self.position = segment.start + segment.width()
             if table.walk is not self:
                 if segment.items:
-                    return Captured(segment.items.keys(), segment.items.values(), segment.expires)
+                    return Captured(segment.items, segment.expires)
             elif segment.epoch != table.epoch:
                 segment.epoch = table.epoch
                 if segment.items:
@@ -104,12 +103,11 @@ class Walk:
 
 
 def capture(segment: Segment) -> Captured:
-    """Keeps a segment's content by reference; mutable values are marked so that writers clone them."""
-    values = segment.items.values()
-    for value in values:
+    """Keeps a segment's content as it is; mutable values are marked so that writers clone them."""
+    for value in segment.items.objects():
         if isinstance(value, Value):
             value.shared = True
-    return Captured(segment.items.keys(), values, segment.expires.copy())
+    return Captured(segment.items.freeze(), segment.expires.freeze())
 
 
 @final

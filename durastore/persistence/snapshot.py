@@ -48,6 +48,8 @@ class Snapshot:
         self._part: i64 = 0
         self._selected: i64 = -1
         self._captured: Captured | None = None
+        self._keys: list[bytes] = []
+        self._values: list[object] = []
         self._next: i64 = 0
         writer.begin(aux)
         for code in keyspace.functions:
@@ -73,8 +75,8 @@ class Snapshot:
                     writer.end()
                     self.finished = True
                     break
-            keys = captured.keys
-            values = captured.values
+            keys = self._keys
+            values = self._values
             expires = captured.expires
             i: i64 = self._next
             end: i64 = len(keys)
@@ -95,6 +97,8 @@ class Snapshot:
             self._next = i
             if i == len(keys):
                 self._captured = None
+                self._keys = []
+                self._values = []
             if writer.pending() >= CHUNK or clock() >= deadline:
                 break
         if self.finished or writer.pending() >= CHUNK:
@@ -114,6 +118,8 @@ class Snapshot:
             captured = part.walk.step()
             if captured is not None:
                 self._captured = captured
+                self._keys = captured.items.keys()
+                self._values = captured.items.values()
                 self._next = 0
                 return captured
             self._part += 1

@@ -29,6 +29,7 @@ class CompactMachine(RuleBasedStateMachine):
         super().__init__()
         self.compact: CompactDict[object] = CompactDict()
         self.model: dict[bytes, object] = {}
+        self.frozen: list[tuple[CompactDict[object], dict[bytes, object]]] = []
 
     @rule(key=KEYS, value=VALUES)
     def store(self, key: bytes, value: object) -> None:
@@ -66,6 +67,15 @@ class CompactMachine(RuleBasedStateMachine):
                 self.remove(key)
 
     @rule()
+    def freeze(self) -> None:
+        self.frozen.append((self.compact.freeze(), dict(self.model)))
+
+    @rule(index=st.integers(0, 10))
+    def drop_frozen(self, index: int) -> None:
+        if self.frozen:
+            self.frozen.pop(index % len(self.frozen))
+
+    @rule()
     def copy(self) -> None:
         twin = self.compact.copy()
         for key in self.model:
@@ -97,6 +107,12 @@ class CompactMachine(RuleBasedStateMachine):
         assert bool(self.compact) == bool(self.model)
         assert dict(self.compact.items()) == self.model
         assert dict(zip(self.compact.keys(), self.compact.values(), strict=True)) == self.model
+        for frozen, model in self.frozen:
+            assert dict(frozen.items()) == model
+            assert all(key in frozen for key in model)
+        assert {id(value) for value in self.compact.objects()} >= {
+            id(value) for value in self.model.values() if type(value) is object
+        }
         prefetch([Directory("the only one", self.compact)] * len(self.model), list(self.model))
 
 
@@ -118,7 +134,15 @@ def test_objects_are_kept_and_let_go() -> None:
     low: CompactDict[object] = CompactDict()
     high: CompactDict[object] = CompactDict()
     compact.split(1, low, high)
-    del compact, twin, low, high
+    frozen = high.freeze()
+    again = low.freeze()
+    for key in high:
+        high[key] = held[5]
+    for key in low:
+        del low[key]
+    del compact, twin, low, again
+    assert set(frozen.values()) <= {held[4], held[3], b"short"}
+    del high, frozen
     assert [sys.getrefcount(each) for each in held] == before
 
 

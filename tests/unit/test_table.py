@@ -20,7 +20,7 @@ def key(number: int) -> bytes:
 def collect(walk: Walk) -> dict[bytes, tuple[object, int | None]]:
     found: dict[bytes, tuple[object, int | None]] = {}
     while (captured := walk.step()) is not None:
-        for name, value in zip(captured.keys, captured.values, strict=True):
+        for name, value in captured.items.items():
             assert name not in found, "a walk returns each key once"
             found[name] = (value, captured.expires[name])
     return found
@@ -84,7 +84,7 @@ def test_a_walk_sees_the_moment_of_its_beginning(writes: list[tuple[str, int]]) 
         elif action == "merge":
             db.merge_slice(number % 5)
         elif action == "step" and (captured := walk.step()) is not None:
-            for each, value in zip(captured.keys, captured.values, strict=True):
+            for each, value in captured.items.items():
                 found[each] = (value, captured.expires[each])
     found.update(collect(walk))
     assert found == wanted
