@@ -120,7 +120,7 @@ class LoadedKeyspace:
         for db in self._keyspace.databases:
             walk = Walk(db.table)
             while (captured := walk.step()) is not None:
-                for key, value in zip(captured.keys, captured.values, strict=True):
+                for key, value in captured.items.items():
                     when = captured.expires[key]
                     yield Entry(int(db.index), key, value, -1 if when is None else int(when))
 
