@@ -105,7 +105,7 @@ def shown(word: bytes) -> str:
 
 
 class Examiner(Sink):
-    """Looks at everything in a file, and keeps nothing of it."""
+    """Looks at everything in a file, and keeps nothing of it; ``finish`` completes the contents."""
 
     def __init__(self, engine: Engine, contents: Contents, size: int) -> None:
         self.limits = engine.instance.keyspace.limits
@@ -115,15 +115,19 @@ class Examiner(Sink):
         self._client = replay_session(engine).client
         self._contents = contents
         self._in_transaction = False
+        self._types: dict[bytes, int] = {}
+        self._names: dict[bytes, int] = {}
         self._last_key = (0, b"")
         self._last_command: list[bytes] = []
 
     def finish(self) -> None:
-        """Says what was last, at the end or where there is damage."""
+        """To be called at the end, whether of the file or of what is good in it."""
         contents = self._contents
         if contents.keys:
             db, key = self._last_key
             contents.last_key = f"{shown(key)} in database {db}"
+        contents.types = {name.decode(): count for name, count in self._types.items()}
+        contents.names = {name.decode(): count for name, count in self._names.items()}
         contents.last_command = " ".join(shown(word) for word in self._last_command[:2])
 
     def entries(self, reader: RdbReader, now: int, merge: bool) -> Iterator[None]:
@@ -143,7 +147,8 @@ class Examiner(Sink):
         if db >= self._databases:
             raise RdbError(reader.offset, f"the file uses database {db}, and only {self._databases} are configured")
         contents.keys += 1
-        _count(contents.types, type_name(reader.value))
+        kind = type_name(reader.value)
+        self._types[kind] = self._types.get(kind, 0) + 1
         contents.last_key_offset = int(reader.entry_offset)
         self._last_key = (db, reader.key)
         if reader.expire_ms != -1:
@@ -210,7 +215,7 @@ class Examiner(Sink):
             self._in_transaction = True
         elif name in (b"exec", b"discard", b"reset"):
             self._in_transaction = False
-        _count(self._contents.names, name)
+        self._names[name] = self._names.get(name, 0) + 1
 
 
 class Checker:
@@ -329,11 +334,6 @@ class Checker:
             if sink.seen.suspects and report.verdict in (Verdict.WHOLE, Verdict.TORN):
                 find_duplicate(self._disk, report.path, sink.seen.suspects, now)
         report.seconds = time.perf_counter() - begun
-
-
-def _count(counts: dict[str, int], name: bytes) -> None:
-    text = name.decode()
-    counts[text] = counts.get(text, 0) + 1
 
 
 def _role(line: LogFile) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from durastore.persistence.disk import Disk
 from durastore.persistence.rdb import RdbError, RdbReader
 
-# The filter takes between an eighth and a quarter of the size of the file, and from 4 KiB to 64 MiB.
+# The filter takes between a quarter and a half of the size of the file, and from 4 KiB to 64 MiB.
 _LEAST_BITS = 15
 _MOST_BITS = 29
 
 
 class SeenKeys:
-    """A Bloom filter of two bits for each key; ``suspects`` are the keys of which both bits were set already."""
+    """A Bloom filter of four bits for each key; ``suspects`` are the keys of which all were set already."""
 
     def __init__(self, file_size: int) -> None:
         self.suspects: set[tuple[int, bytes]] = set()
-        self._width = max(_LEAST_BITS, min(file_size.bit_length(), _MOST_BITS))
+        self._width = max(_LEAST_BITS, min(file_size.bit_length() + 1, _MOST_BITS))
         self._bits = bytearray()
 
     def add(self, db: int, key: bytes) -> None:
@@ -25,12 +25,19 @@ class SeenKeys:
             bits = self._bits = bytearray(1 << self._width - 3)
         mask = (1 << self._width) - 1
         position = hash((db, key))
-        first = position & mask
-        second = position >> 31 & mask
-        if bits[first >> 3] >> (first & 7) & bits[second >> 3] >> (second & 7) & 1:
+        # Two hashes make as many as are wanted (Kirsch and Mitzenmacher).
+        step = position >> 31 | 1
+        seen = True
+        for _ in range(4):
+            place = position & mask
+            byte = bits[place >> 3]
+            bit = 1 << (place & 7)
+            if not byte & bit:
+                bits[place >> 3] = byte | bit
+                seen = False
+            position += step
+        if seen:
             self.suspects.add((db, key))
-        bits[first >> 3] |= 1 << (first & 7)
-        bits[second >> 3] |= 1 << (second & 7)
 
 
 def find_duplicate(disk: Disk, path: str, suspects: set[tuple[int, bytes]], now: int) -> None:
