@@ -33,7 +33,22 @@ _COLOURS = {
 _BAD = (Verdict.TORN, Verdict.DAMAGED, Verdict.MISSING, Verdict.UNREADABLE)
 
 
-@click.command("check")
+_HELP = """\
+Verify data files: every checksum, every value, every command.
+
+A PATH is an RDB file, a file of a log (an old one in one piece, or one of the files of today's), a manifest, the
+folder of a log, or a whole data folder.
+
+\b
+Exit status:
+  0  all files are whole
+  1  the log has a torn end, which a start cuts off
+  2  a file is damaged or missing: a start would refuse it
+  3  a file cannot be read, or the command line is wrong
+"""
+
+
+@click.command("check", help=_HELP)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--conf", metavar="FILE", help="Check the files of the server that has this conf file.")
 @click.option(
@@ -52,18 +67,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    r"""Verify data files: every checksum, every value, every command.
-
-    A PATH is an RDB file, a file of a log (an old one in one piece, or one of the files of today's), a manifest, the
-    folder of a log, or a whole data folder.
-
-    \b
-    Exit status:
-      0  all files are whole
-      1  the log has a torn end, which a start cuts off
-      2  a file is damaged or missing: a start would refuse it
-      3  a file cannot be read, or the command line is wrong
-    """
+    """Verify data files: every checksum, every value, every command."""
     config = read_conf(conf) if conf is not None else None
     targets = targets_of(paths, config, kind)
     truncated = config is None or config[directives.AOF_LOAD_TRUNCATED]

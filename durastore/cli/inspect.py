@@ -40,7 +40,27 @@ _TORN = 1
 _DAMAGED = 2
 
 
-@click.command("inspect")
+_HELP = """\
+Tell what data files hold: types, encodings, biggest keys, prefixes, times to live.
+
+PATH is an RDB file, a file of a log, a manifest, the folder of a log, or a data folder, of which what a start would
+load is taken: the log, or else the RDB file.  Nothing is changed, and no server is needed.
+
+\b
+--export jsonl prints a JSON object for each key: db, key, type, value, and where it expires "expireat" and "ttl"
+(milliseconds). Bytes that are not UTF-8 are an object {"base64": "..."} in place of a string.
+--export resp prints the commands that make the keys, for redis-cli --pipe and an empty server.
+
+\b
+Exit status:
+  0  all was read
+  1  the log has a torn end, without which it was read
+  2  the files are damaged (durastore check tells more): what was printed is only a part
+  3  a file cannot be read, or the command line is wrong
+"""
+
+
+@click.command("inspect", help=_HELP)
 @click.argument("path", required=False)
 @click.option("--conf", metavar="FILE", help="Inspect what a server with this conf file would load.")
 @click.option("--as", "kind", type=click.Choice(["rdb", "aof"]), help="What a file is, if its content does not tell.")
@@ -67,23 +87,7 @@ def command(
     as_json: bool,
     export: str | None,
 ) -> int:
-    r"""Tell what data files hold: types, encodings, biggest keys, prefixes, times to live.
-
-    PATH is an RDB file, a file of a log, a manifest, the folder of a log, or a data folder, of which what a start would
-    load is taken: the log, or else the RDB file.  Nothing is changed, and no server is needed.
-
-    \b
-    --export jsonl prints a JSON object for each key: db, key, type, value, and where it expires "expireat" and "ttl"
-    (milliseconds). Bytes that are not UTF-8 are an object {"base64": "..."} in place of a string.
-    --export resp prints the commands that make the keys, for redis-cli --pipe and an empty server.
-
-    \b
-    Exit status:
-      0  all was read
-      1  the log has a torn end, without which it was read
-      2  the files are damaged (durastore check tells more): what was printed is only a part
-      3  a file cannot be read, or the command line is wrong
-    """
+    """Tell what data files hold: types, encodings, biggest keys, prefixes, times to live."""
     if not separator:
         raise click.UsageError("--separator must not be empty.")
     config = read_conf(conf) if conf is not None else None

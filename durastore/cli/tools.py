@@ -15,6 +15,7 @@ import click
 from durastore.cli import TOOLS
 
 FAILED = 3
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 
 class _Tools(click.Group):
@@ -33,7 +34,7 @@ class _Tools(click.Group):
 
 def run(argv: list[str]) -> int:
     """Runs a tool with its arguments; the exit status."""
-    group = _Tools("durastore", context_settings={"help_option_names": ["-h", "--help"]})
+    group = _Tools("durastore", context_settings=_SETTINGS)
     try:
         status = group.main(argv, prog_name="durastore", standalone_mode=False)
         sys.stdout.flush()
