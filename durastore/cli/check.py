@@ -43,7 +43,7 @@ folder of a log, or a whole data folder.
 Exit status:
   0  all files are whole
   1  the log has a torn end, which a start cuts off
-  2  a file is damaged or missing: a start would refuse it
+  2  a file is damaged or missing: a start would refuse it, or a restore, where it is history
   3  a file cannot be read, or the command line is wrong
 """
 

@@ -17,6 +17,7 @@ from enum import StrEnum
 from durastore.engine.engine import Engine
 from durastore.engine.session import replay_session
 from durastore.keyspace.values import type_name
+from durastore.persistence.aof.history import generations
 from durastore.persistence.aof.manifest import SUFFIX, AofError, LogFile, Manifest, manifest_path, parse_manifest
 from durastore.persistence.aof.reader import AofReader, TornTail, complaint
 from durastore.persistence.disk import Disk, Source
@@ -25,6 +26,7 @@ from durastore.persistence.rdb import RdbError, RdbReader
 from durastore.persistence.walk import Counted, Sink, files_of, may_end_early, walk_log_file, walk_rdb
 from durastore.protocol.parser import ERROR, REQUEST, RequestParser
 
+HISTORY = "history"
 TEMPORARY = "temporary: left behind by a save or rewrite that did not end"
 # What ends a connection, and with it a replay.
 _ENDING = (b"quit", b"shutdown")
@@ -262,12 +264,23 @@ class Checker:
         for number, each in enumerate(checked):
             self._judge_end(each, number >= last)
         reports += checked
-        for line in manifest.history:
-            path = os.path.join(folder, line.name)
-            if self._disk.exists(path):
-                reports.append(self.other(path, Verdict.LEFT_OVER, "history: what a newer base has replaced"))
+        reports += self._history(folder, manifest)
         known = {each.name for each in (*files, *manifest.history)}
         reports += self._strays(folder, prefix, known)
+        return reports
+
+    def _history(self, folder: str, manifest: Manifest) -> list[FileReport]:
+        """What newer bases have replaced: kept, so that it can be restored, or about to be removed."""
+        reports = []
+        for generation in generations(manifest)[:-1]:
+            for each in generation.files():
+                report = self._log_file(os.path.join(folder, each.name), HISTORY)
+                self._judge_end(report, False)
+                reports.append(report)
+        for each in manifest.history:
+            path = os.path.join(folder, each.name)
+            if not each.until and self._disk.exists(path):
+                reports.append(self.other(path, Verdict.LEFT_OVER, "history that is to be removed"))
         return reports
 
     def other(self, path: str, verdict: Verdict, reason: str) -> FileReport:

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 
 from durastore.persistence.aof.reader import PIECE
-from durastore.persistence.check import FileReport, Verdict, shown
+from durastore.persistence.check import HISTORY, FileReport, Verdict, shown
 from durastore.persistence.disk import Disk, File, Source
 from durastore.protocol.parser import REQUEST, RequestParser
 
@@ -39,7 +39,7 @@ class Repair:
 def torn_file(reports: list[FileReport]) -> FileReport | None:
     """The file of a log that has a torn end, None where the log is whole.  Raises RepairRefused."""
     for report in reports:
-        if report.verdict in (Verdict.DAMAGED, Verdict.MISSING, Verdict.UNREADABLE):
+        if report.role != HISTORY and report.verdict in (Verdict.DAMAGED, Verdict.MISSING, Verdict.UNREADABLE):
             raise RepairRefused(f"{report.path} is {report.verdict}, which only a backup helps with: {report.reason}")
     torn = [report for report in reports if report.verdict is Verdict.TORN]
     return torn[0] if torn else None

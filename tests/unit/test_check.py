@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from durastore.persistence import duplicates
+from durastore.persistence.aof.manifest import LogFile, parse_manifest
 from durastore.persistence.check import Checker, FileReport, Verdict, exit_status
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.finding import Kind, NothingFound, Target, belongs_to, find
@@ -225,6 +226,29 @@ def test_what_else_is_in_the_folder_of_a_log() -> None:
     assert of(check(disk), LAST).verdict is Verdict.MISSING
     del disk.names[MANIFEST]
     assert [report.verdict for report in check(disk)].count(Verdict.MISSING) == 1
+
+
+def test_history_that_is_kept_is_checked_and_other_history_is_left_over() -> None:
+    disk = changed(LOGS["ours"], "/old", b"")
+    base, first = LogFile("x.1.base.rdb", 1, "h", 0, 5000), LogFile("x.1.incr.aof", 1, "h", 0, 5000)
+    manifest = parse_manifest(MANIFEST, bytes(disk.names[MANIFEST].data))
+    manifest.history = [base, first, LogFile("x.gone.aof", 1, "h")]
+    disk.names[MANIFEST] = Inode(manifest.render())
+    disk.names[f"{FOLDER}/{base.name}"] = Inode(bytes(disk.names[BASE].data))
+    disk.names[f"{FOLDER}/{first.name}"] = Inode(bytes(disk.names[FIRST].data))
+    disk.names[f"{FOLDER}/x.gone.aof"] = Inode()
+    reports = check(disk)
+    assert exit_status(reports) == 0
+    assert [(report.role, report.verdict, report.contents.keys) for report in reports[4:]] == [
+        ("history", Verdict.WHOLE, 2), ("history", Verdict.WHOLE, 0), ("", Verdict.LEFT_OVER, 0),
+    ]  # fmt: skip
+    disk.names[f"{FOLDER}/{first.name}"].data.pop()
+    disk.names[LAST].data += b"*"
+    reports = check(disk)
+    assert exit_status(reports) == 2
+    torn = torn_file(reports)
+    assert torn is not None
+    assert torn.path == LAST, "history is in the way of no start"
 
 
 def test_a_torn_end_that_may_not_be_cut_is_not_harmless() -> None:
