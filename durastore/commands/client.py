@@ -14,6 +14,8 @@ from mypy_extensions import i64, mypyc_attr
 from durastore.commands.access import Access
 from durastore.commands.channels import Channels, Subscriber
 from durastore.commands.events import KeyspaceEvents
+from durastore.commands.latency_events import LatencyMonitor
+from durastore.commands.monitors import Monitors
 from durastore.commands.slow_log import SlowLog
 from durastore.commands.tracking import Tracking
 from durastore.commands.users import Catalogue, User
@@ -165,6 +167,10 @@ class Dispatcher:
         """Runs queued requests one after the other, as one unit for the journal."""
         raise NotImplementedError
 
+    def monitors_changed(self) -> None:
+        """To be called when somebody begins or ends to watch all commands."""
+        raise NotImplementedError
+
     def unblock(self, client_id: int, error: bool) -> bool:
         """CLIENT UNBLOCK: ends a client's wait with an error, or as if its time were up; whether it was waiting."""
         raise NotImplementedError
@@ -219,7 +225,9 @@ class Instance:
         self.debug_allowed_here = False
         self.loading = False
         self.slow_log = SlowLog()
+        self.latency = LatencyMonitor()
         self.channels = Channels()
+        self.monitors = Monitors(self.channels)
         self.events = KeyspaceEvents(self.keyspace, self.channels)
         self.tracking = Tracking(self.keyspace, self.channels)
 
@@ -263,6 +271,8 @@ class Client(Subscriber):
         self.query_buffered: i64 = 0
         self.output_buffered: i64 = 0
         self.output_pieces: i64 = 0
+        # It is sent every command that runs.
+        self.monitoring = False
         self.no_evict = False
         self.no_touch = False
         # CLIENT REPLY: off, and whether (1) the next command is to be silent.

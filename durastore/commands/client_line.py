@@ -10,6 +10,8 @@ from durastore.commands.client import Client
 
 def _flags(client: Client) -> str:
     shown = ""
+    if client.monitoring:
+        shown += "O"
     if client.subscriptions is not None:
         shown += "P"
     tracked = client.instance.tracking.clients.get(client.id)

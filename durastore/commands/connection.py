@@ -10,6 +10,7 @@ from durastore.commands.client import Client
 from durastore.commands.client_line import describe
 from durastore.commands.errors import NOT_AN_INTEGER, CommandError, wrong_arity
 from durastore.commands.identity import REDIS_VERSION
+from durastore.commands.monitor import stop_monitoring
 from durastore.commands.spec import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, NOT_QUEUED, STALE, SUBSCRIBED, command
 from durastore.commands.transactions import leave_transaction
 from durastore.protocol.numbers import NotANumber, parse_int
@@ -188,6 +189,7 @@ def reset(client: Client, argv: list[bytes]) -> None:
     leave_transaction(client)
     client.instance.channels.leave(client)
     client.instance.tracking.disable(client.id)
+    stop_monitoring(client)
     client.db = client.instance.keyspace.databases[0]
     client.reply.resp = 2
     client.name = b""

@@ -20,7 +20,7 @@ def _secret_positions(host: Host, name: bytes, argv: list[bytes]) -> list[int]:
     size = len(argv)
     if name == b"auth":
         return list(range(1, size))
-    if name in (b"acl|setuser", b"acl|deluser", b"acl|getuser"):
+    if name == b"acl|setuser":
         return list(range(2, size))
     if name == b"config|set":
         return [i + 1 for i in range(2, size - 1, 2) if host.is_secret(argv[i])]

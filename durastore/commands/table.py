@@ -21,10 +21,12 @@ from durastore.commands import (
     hyperloglog,
     introspection,
     keys,
+    latency,
     lcs,
     lists,
     memory,
     migrate,
+    monitor,
     objects,
     pubsub,
     server,
@@ -90,6 +92,8 @@ _GROUPS: Final = (
     (debug, "server", ""),
     (acl, "server", ""),
     (slowlog, "server", ""),
+    (latency, "server", ""),
+    (monitor, "server", ""),
 )
 
 

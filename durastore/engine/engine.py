@@ -15,6 +15,7 @@ from durastore.commands.client import Blocked, Client, Dispatcher, Host, Instanc
 from durastore.commands.errors import CommandError
 from durastore.commands.redaction import redacted
 from durastore.commands.spec import (
+    ADMIN,
     FAST,
     LOADING,
     MAY_REPLICATE,
@@ -23,6 +24,7 @@ from durastore.commands.spec import (
     NOT_QUEUED,
     PROTECTED,
     READONLY,
+    SKIP_MONITOR,
     SKIP_SLOWLOG,
     SUBSCRIBED,
     UNPAUSED,
@@ -92,6 +94,8 @@ class Engine(Dispatcher):
         self.stopwatch: Callable[[], int] = _no_time
         # From how many nanoseconds on a command is slow; kept by ``watch_for``.
         self._slow: i64 = _NEVER
+        # From how many on SLOWLOG has it.
+        self._slow_entry: i64 = _NEVER
         self.error_replies: i64 = 0
         # When the log was last told of a peer that speaks HTTP.
         self.warned_of_browser: i64 = 0
@@ -140,11 +144,31 @@ class Engine(Dispatcher):
                     subcommand.reset_statistics()
 
     def update_guard(self) -> None:
-        """To be called when ``loading``, ``write_refusal``, the pause or the choice of events has changed."""
+        """To be called when ``loading``, ``write_refusal``, the pause, the choice of events or who watches changed."""
         self.guarded = (
-            self.loading or self.write_refusal is not None or self.paused_until != 0 or self.instance.events.noting()
+            self.loading
+            or self.write_refusal is not None
+            or self.paused_until != 0
+            or self.instance.events.noting()
+            or bool(self.instance.monitors.watching)
         )
         self.instance.keyspace.keeping = self.paused_until != 0
+
+    def monitors_changed(self) -> None:
+        """See Dispatcher."""
+        self.update_guard()
+
+    def show(self, client: Client, command: Command, argv: list[bytes]) -> None:
+        """Shows a command that has run to those who watch."""
+        monitors = self.instance.monitors
+        if not monitors.watching or command.flags & (ADMIN | SKIP_MONITOR) or client.replaying:
+            return
+        seconds, microseconds = self.instance.host.time()
+        address = client.address.encode("utf-8", "surrogateescape")
+        if client.unix_socket:
+            address = b"unix:" + address.rpartition(b":")[0]
+        source = b"%d %s" % (client.db.index, address)
+        monitors.show(seconds, microseconds, source, redacted(self.instance.host, command, argv))
 
     def find_command(self, argv: list[bytes]) -> object:
         """See Dispatcher."""
@@ -209,13 +233,21 @@ class Engine(Dispatcher):
             return EFFECTS
         return AS_SENT if self._changed else UNCHANGED
 
-    def watch_for(self, slower_than: i64) -> None:
-        """slowlog-log-slower-than: has commands noted that take so many microseconds (negative: none).
+    def watch_for(self, slower_than: i64, held_up: i64) -> None:
+        """Has commands noted that take long.
+
+        ``slower_than`` (slowlog-log-slower-than) is microseconds, negative: never; ``held_up``
+        (latency-monitor-threshold) is milliseconds, 0: never.
 
         Reading the clock costs a tenth of a cheap command: where nothing shorter than a millisecond counts, commands
         that cannot take so long are measured only now and then.
         """
         self._slow = slower_than * 1000 if 0 <= slower_than < _NEVER // 1000 else _NEVER
+        self._slow_entry = self._slow
+        threshold: i64 = held_up * 1_000_000 if held_up < _NEVER // 1_000_000 else 0
+        self.instance.latency.threshold = threshold
+        if threshold:
+            self._slow = min(self._slow, threshold)
         for command in self.commands.values():
             self._time(command)
             if command.subcommands is not None:
@@ -228,9 +260,10 @@ class Engine(Dispatcher):
         command.timed = self._slow < (_QUICK if quick else _NEVER)
 
     def _note_slow(self, client: Client, command: Command, argv: list[bytes], nanoseconds: i64) -> None:
-        if command.flags & SKIP_SLOWLOG:
-            return
         instance = self.instance
+        instance.latency.note(b"fast-command" if command.flags & FAST else b"command", instance.now, nanoseconds)
+        if command.flags & SKIP_SLOWLOG or nanoseconds < self._slow_entry:
+            return
         words = redacted(instance.host, command, argv)
         address = client.address.encode("utf-8", "surrogateescape")
         instance.slow_log.add(instance.now // 1000, nanoseconds // 1000, words, address, client.name)
@@ -238,7 +271,7 @@ class Engine(Dispatcher):
     def count_unanswered(self, client: Client, command: Command, argv: list[bytes]) -> None:
         """A command has waited in vain, which took no time of ours."""
         command.calls += 1
-        if self._slow == 0:
+        if self._slow_entry == 0:
             self._note_slow(client, command, argv, 0)
 
     def journal_effects(self, argv: list[bytes], db: i64) -> None:
@@ -293,6 +326,7 @@ class Engine(Dispatcher):
                 index: i64 = client.db.index
                 if self.run(client, command, argv) != UNCHANGED:
                     self.journal_effects(argv, index)
+                self.show(client, command, argv)
         finally:
             self.journal.end()
             # EXEC itself has no effect beyond what is in the journal by now.
@@ -364,6 +398,8 @@ class Engine(Dispatcher):
             denied = permissions.check(client, command, argv, b"multi" if client.in_multi else b"toplevel")
             if denied is not None:
                 return b"NOPERM " + permissions.explain(denied, client.user, command)
+        if client.monitoring and command.flags & (READONLY | WRITE | MAY_REPLICATE):
+            return b"ERR Replica can't interact with the keyspace"
         return self.refusal(client, command)
 
     def refusal(self, client: Client, command: Command) -> bytes | None:

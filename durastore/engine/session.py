@@ -13,6 +13,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from durastore.commands.client import Client
+from durastore.commands.monitor import stop_monitoring
 from durastore.commands.spec import ADMIN, PROTECTED
 from durastore.commands.tablerow import Command
 from durastore.commands.transactions import leave_transaction
@@ -116,6 +117,7 @@ class Session(Blockable):
         self.client.gone = True
         self.engine.instance.channels.leave(self.client)
         self.engine.instance.tracking.disable(self.client.id)
+        stop_monitoring(self.client)
 
     def take_output(self) -> bytes:
         """The replies since the last call."""
@@ -268,6 +270,9 @@ class Session(Blockable):
                 self._flush_run()
                 index: i64 = client.db.index
                 outcome: i64 = engine.run(client, command, argv)
+                if self._deadline == -1:
+                    # What has waited was shown when it came.
+                    engine.show(client, command, argv)
                 if outcome != UNCHANGED:
                     client.unlogged = True
                 if outcome == AS_SENT:
@@ -277,6 +282,8 @@ class Session(Blockable):
                 if outcome == BLOCKED:
                     client.reply_skip = skipping
                     self._block(request)
+                    if engine.pushes:
+                        engine.deliver()
                     return
                 self.parser.authenticated = not client.must_authenticate()
         self._keep_silent(before, skipping)

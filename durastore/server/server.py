@@ -425,6 +425,7 @@ class Server:
         config.on_change(directives.ACL_PUBSUB_DEFAULT, lambda value: self.users.apply_settings())
         config.on_change(directives.ACL_LOG_MAX_LEN, lambda value: self.users.apply_settings())
         config.on_change(directives.SLOWLOG_LOG_SLOWER_THAN, lambda value: self._watch_durations())
+        config.on_change(directives.LATENCY_MONITOR_THRESHOLD, lambda value: self._watch_durations())
         config.on_change(directives.SLOWLOG_MAX_LEN, lambda value: self._watch_durations())
         config.on_change(directives.LOG_LEVEL, logs.set_level)
         config.on_change(directives.APPEND_ONLY, self._switch_log)
@@ -458,7 +459,9 @@ class Server:
 
     def _watch_durations(self) -> None:
         self.engine.instance.slow_log.limit = self.config[directives.SLOWLOG_MAX_LEN]
-        self.engine.watch_for(self.config[directives.SLOWLOG_LOG_SLOWER_THAN])
+        self.engine.watch_for(
+            self.config[directives.SLOWLOG_LOG_SLOWER_THAN], self.config[directives.LATENCY_MONITOR_THRESHOLD]
+        )
 
     def _password_changed(self, password: bytes) -> None:
         self.engine.instance.access.set_password(password)

@@ -1,12 +1,14 @@
-"""SLOWLOG: which commands it has, what it shows of them, and what it hides."""
+"""SLOWLOG, LATENCY and MONITOR: what they show of commands, and what they hide."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from support.resp import Connection
 from support.scripts import assert_same_replies
 from support.servers import Server
 
@@ -32,6 +34,24 @@ SCRIPTS = {
         config set slowlog-max-len 128
         slowlog help
     """,
+    "latency": """
+        latency
+        latency nosuch
+        latency history
+        latency history nosuch
+        latency latest
+        latency latest x
+        latency graph nosuch
+        latency graph
+        latency doctor x
+        latency reset
+        latency reset nosuch
+        latency histogram nosuch
+        latency help
+        config set latency-monitor-threshold -1
+        config set latency-monitor-threshold 0
+        monitor x
+    """,
 }
 
 
@@ -54,13 +74,11 @@ REQUESTS: list[list[str]] = [
     ["GET"],
     ["INCR", "a"],
     ["CONFIG", "GET", "save"],
-    ["config", "set", "requirepass", "", "HZ", "10", "masterauth", "secret"],
+    ["config", "set", "requirepass", "", "HZ", "10"],
     ["AUTH", "secret"],
     ["AUTH", "default", "secret"],
     ["HELLO", "2", "AUTH", "default", "secret", "SETNAME", "me"],
     ["ACL", "SETUSER", "u", "on", ">pw"],
-    ["ACL", "GETUSER", "u"],
-    ["ACL", "DELUSER", "u", "v"],
     ["ACL", "LIST"],
     ["MULTI"],
     ["SET", "b", "1"],
@@ -110,3 +128,83 @@ def test_only_slow_commands_are_noted(start_durastore: Starter) -> None:
     assert server.call("SLOWLOG", "LEN") == 1
     server.call("SLOWLOG", "RESET")
     assert server.call("SLOWLOG", "LEN") == 0
+
+
+MONITORED = [
+    ["SET", "k", 'a\x00"\xff\\\n\t'],
+    ["AUTH", "default", "x"],
+    ["get"],
+    ["nosuch"],
+    ["MULTI"],
+    ["get", "k"],
+    ["CONFIG", "GET", "x"],
+    ["exec"],
+    ["acl", "whoami"],
+    ["acl", "list"],
+    ["client", "id"],
+    ["select", "3"],
+    ["hello", "2", "AUTH", "default", "x"],
+    ["discard"],
+    ["rpush", "q", "1"],
+    ["blpop", "q", "0"],
+    ["blpop", "q", "0.01"],
+    ["reset"],
+    ["ping", "end"],
+]
+
+
+def watched(server: Server, protocol: int) -> list[bytes]:
+    """What a monitor is sent while requests run, some of them its own."""
+    with server.connect(protocol) as monitor, server.connect() as other, server.connect() as waiting:
+        assert monitor.call("MONITOR") == b"+OK\r\n"
+        for words in MONITORED:
+            other.call(*words)
+        found = _until(monitor, b'"ping" "end"')
+        for words in (["get", "k"], ["set", "k", "v"], ["publish", "x", "1"]):
+            found.append(monitor.call(*words))
+        for words in (["ping"], ["subscribe", "x"]):
+            found += [monitor.call(*words), monitor.read()]
+        assert monitor_flags(server).startswith("O")
+        waiting.send(b"BLPOP w 0\r\n")
+        found += _until(monitor, b'"BLPOP"')
+        other.call("RPUSH", "w", "1")
+        waiting.read()
+        found += _until(monitor, b'"RPUSH"')
+        found.append(monitor.call("RESET"))
+        other.call("SET", "unseen", "1")
+        found.append(monitor.call("ECHO", "seen"))
+    return [re.sub(rb"\d+\.\d{6} \[(\d+) 127\.0\.0\.1:\d+\]", rb"time [\1 address]", line) for line in found]
+
+
+def monitor_flags(server: Server) -> str:
+    """The flags of the connection that watches."""
+    with server.connect() as connection:
+        found: str = re.findall(r"flags=(\w*O\w*) ", connection.value("CLIENT", "LIST").decode())[0]
+        return found
+
+
+def _until(connection: Connection, what: bytes) -> list[bytes]:
+    found = [connection.read()]
+    while what not in found[-1]:
+        found.append(connection.read())
+    return found
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_monitor(start_durastore: Starter, start_valkey: Starter, protocol: int) -> None:
+    ours, theirs = watched(start_durastore(), protocol), watched(start_valkey(), protocol)
+    assert [line for line in ours if b'"client"' not in line] == [line for line in theirs if b'"client"' not in line]
+    assert b'+time [0 address] "AUTH" "(redacted)" "(redacted)"\r\n' in ours
+
+
+def test_histograms(durastore: Server) -> None:
+    durastore.call("CONFIG", "RESETSTAT")
+    for _ in range(200):
+        durastore.call("INCR", "a")
+    with durastore.connect(3) as connection:
+        found = connection.value("LATENCY", "HISTOGRAM", "incr", "config", "nosuch")
+        assert set(found) == {b"incr", b"config|resetstat"} or set(found) == {b"incr"}
+        levels = found[b"incr"][b"histogram_usec"]
+        assert list(levels.values()) == sorted(levels.values())
+        assert max(levels.values()) == found[b"incr"][b"calls"] <= 200
+        assert b"latency|histogram" in connection.value("LATENCY", "HISTOGRAM")
