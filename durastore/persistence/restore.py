@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from durastore.persistence.aof.history import Generation, is_increment
-from durastore.persistence.aof.manifest import LogFile, Manifest, manifest_path, store_manifest
+from durastore.persistence.aof.manifest import LogFile, Manifest, store_manifest
 from durastore.persistence.aof.moments import FOREVER
 from durastore.persistence.copying import Copy, Sink, copy_generation
 from durastore.persistence.disk import Disk
@@ -115,21 +115,20 @@ class Restore:
 
     def run(self) -> Restored:
         """Does it.  Raises RecordingError, AofError and OSError; the folder is then as empty as before."""
-        self._check_target()
-        self._disk.make_folder(self._folder)
+        self._make_target()
         try:
             restored = self._recording.attempt(self._build)
             self._disk.rename(self._staging, os.path.join(self._folder, LOG_FOLDER))
             self._disk.fsync_folder(self._folder)
-            self._disk.fsync_folder(os.path.dirname(self._folder))
         except BaseException:
             self._clean()
             raise
         return restored
 
-    def _check_target(self) -> None:
+    def _make_target(self) -> None:
         if not self._disk.exists(self._folder):
-            return
+            self._disk.make_folder(self._folder)
+            self._disk.fsync_folder(os.path.dirname(self._folder))
         there = [name for name in self._disk.list(self._folder) if name not in _NOTHING]
         if there:
             raise RecordingError(f"{self._folder} is not empty: it holds {', '.join(there[:3])}")
@@ -165,8 +164,3 @@ class Restore:
             ours = manifest.next_base(LOG_PREFIX, file.name.endswith(".rdb"), 0, file.since)
             manifest.base = ours
         return _FileSink(self._disk, os.path.join(self._staging, ours.name))
-
-
-def restored_manifest(folder: str) -> str:
-    """Where the manifest of a restored folder is."""
-    return manifest_path(os.path.join(folder, LOG_FOLDER), LOG_PREFIX)

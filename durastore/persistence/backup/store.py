@@ -81,10 +81,10 @@ class FolderStore(Store):
         path = self._path(name)
         folder = os.path.dirname(path)
         try:
-            if not disk.exists(folder):
-                disk.make_folder(folder)
-                disk.fsync_folder(self.name)
-                disk.fsync_folder(os.path.dirname(self.name))
+            for each in (self.name, folder):
+                if not disk.exists(each):
+                    disk.make_folder(each)
+                    disk.fsync_folder(os.path.dirname(each))
             disk.write_atomically(path, data)
         except OSError as error:
             raise _failure(path, error) from error
