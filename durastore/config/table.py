@@ -278,6 +278,12 @@ AOF_LOAD_TRUNCATED: Final = YesNo(
     "aof-load-truncated", True, "When the journal's last write is cut short, as after a power failure, drop it and "
     "start. With no, the start stops until the file was mended by hand. Damage elsewhere always stops it.",
 )  # fmt: skip
+AOF_LOAD_CORRUPT_TAIL_MAX_SIZE: Final = Memory(
+    "aof-load-corrupt-tail-max-size", 0, "A power failure may leave garbage at the end of the journal, and not only a "
+    "short last write. Up to so many damaged bytes at its end are set aside, in a file beside it, and the start goes "
+    "on with all that stands before them. With 0, damage always stops the start.",
+    high=INT64_MAX, unit="bytes",
+)  # fmt: skip
 AOF_USE_RDB_PREAMBLE: Final = YesNo(
     "aof-use-rdb-preamble", True, "Write the base in the snapshot's format, which is smaller and loads faster than "
     "commands.",
@@ -295,6 +301,10 @@ AOF_HISTORY_MAX_AGE: Final = Integer(
 AOF_HISTORY_MAX_SIZE: Final = Memory(
     "aof-history-max-size", 0, "Of this history, keep at most so much: the oldest goes first. 0: no limit but "
     "aof-history-max-age. Not a directive of Redis.", high=INT64_MAX, unit="bytes",
+)  # fmt: skip
+AOF_FSYNC_AGE_WARNING: Final = Integer(
+    "aof-fsync-age-warning", 10, "When writes wait for an fsync of the journal, and the last good one is so long ago, "
+    "the log warns, and INFO persistence has aof_fsync_overdue:1. 0: never.", unit="seconds",
 )  # fmt: skip
 AOF_REWRITE_INCREMENTAL_FSYNC: Final = YesNo(
     "aof-rewrite-incremental-fsync", True, "Force a new base to disk in pieces while it is written, rather than all at "
@@ -319,6 +329,11 @@ RDB_COMPRESSION: Final = YesNo(
 RDB_CHECKSUM: Final = YesNo(
     "rdbchecksum", True, "End a snapshot with a checksum and verify it when loading. Without it, damage to the file "
     "can go unnoticed.", immutable=True,
+)  # fmt: skip
+RDB_SAVE_AGE_WARNING: Final = Integer(
+    "rdb-save-age-warning", 86400, "When there are changes, and the last good snapshot is older than this, the log "
+    "warns, and INFO persistence has rdb_save_overdue:1: snapshots that stop without an error are noticed. It counts "
+    "where save points are set or a snapshot was taken since the start. 0: never.", unit="seconds",
 )  # fmt: skip
 STOP_WRITES_ON_BGSAVE_ERROR: Final = YesNo(
     "stop-writes-on-bgsave-error", True, "Refuse writes after a snapshot failed, until one succeeds: an operator "
@@ -540,14 +555,16 @@ SECTIONS: Final[tuple[Section, ...]] = (
         "Journal", "Every write, as it happens: what makes an acknowledged write survive.",
         (
             APPEND_ONLY, APPEND_FSYNC, APPEND_FILENAME, APPEND_DIRNAME, NO_APPEND_FSYNC_ON_REWRITE,
-            AUTO_AOF_REWRITE_PERCENTAGE, AUTO_AOF_REWRITE_MIN_SIZE, AOF_LOAD_TRUNCATED, AOF_USE_RDB_PREAMBLE,
-            AOF_TIMESTAMP_ENABLED, AOF_REWRITE_INCREMENTAL_FSYNC, AOF_HISTORY_MAX_AGE, AOF_HISTORY_MAX_SIZE,
+            AUTO_AOF_REWRITE_PERCENTAGE, AUTO_AOF_REWRITE_MIN_SIZE, AOF_LOAD_TRUNCATED,
+            AOF_LOAD_CORRUPT_TAIL_MAX_SIZE, AOF_FSYNC_AGE_WARNING, AOF_USE_RDB_PREAMBLE, AOF_TIMESTAMP_ENABLED,
+            AOF_REWRITE_INCREMENTAL_FSYNC, AOF_HISTORY_MAX_AGE, AOF_HISTORY_MAX_SIZE,
         ),
     ),
     Section(
         "Snapshots", "The whole data set in one file: for backups, and for a quick restart.",
         (
-            SAVE, SNAPSHOT_CPU_PERCENT, RDB_COMPRESSION, RDB_CHECKSUM, STOP_WRITES_ON_BGSAVE_ERROR,
+            SAVE, SNAPSHOT_CPU_PERCENT, RDB_COMPRESSION, RDB_CHECKSUM, RDB_SAVE_AGE_WARNING,
+            STOP_WRITES_ON_BGSAVE_ERROR,
             RDB_SAVE_INCREMENTAL_FSYNC, RDB_DEL_SYNC_FILES,
         ),
     ),

@@ -28,7 +28,7 @@ from durastore.persistence.aof.manifest import (
     parse_manifest,
     store_manifest,
 )
-from durastore.persistence.aof.reader import TornTail
+from durastore.persistence.aof.reader import PIECE, TornTail
 from durastore.persistence.disk import Disk
 from durastore.persistence.rdb import RdbError
 from durastore.persistence.replay import Replay
@@ -216,9 +216,46 @@ class Loader:
         except RdbError as error:
             raise LoadError(f"Bad file format reading the RDB file {path}: {error}") from error
         except AofError as error:
-            raise LoadError(f"Bad file format reading the append only file {error}") from error
+            self._damaged(path, error, source.size, last)
         except OSError as error:
             raise LoadError(f"{path}: {error.strerror or error}") from error
+
+    def _damaged(self, path: str, error: AofError, size: int, last: bool) -> None:
+        """Sets a damaged end of the log aside, where it may be.  Raises LoadError where it may not."""
+        offset = error.whole_up_to
+        if not last or error.vague or offset < 0 or size - offset > self._settings().corrupt_tail:
+            raise LoadError(f"Bad file format reading the append only file {error}") from error
+        aside = self._set_aside(path, offset)
+        log.warning(
+            "The append only file %s. The last %d bytes, from offset %d on, are cut off; they are kept in %s.",
+            error,
+            size - offset,
+            offset,
+            aside,
+        )
+        self._cut(path, offset)
+
+    def _set_aside(self, path: str, offset: int) -> str:
+        """Copies the end of a file into one beside it, which is on disk then; its name."""
+        aside = f"{path}.damaged-{offset}"
+        number = 1
+        while self._disk.exists(aside):
+            number += 1
+            aside = f"{path}.damaged-{offset}-{number}"
+        source = self._disk.open(path)
+        try:
+            file = self._disk.create(aside)
+            try:
+                while data := source.read(PIECE):
+                    file.write_all(data[offset:])
+                    offset = max(offset - len(data), 0)
+                file.fsync()
+            finally:
+                file.close()
+        finally:
+            source.close()
+        self._disk.fsync_folder(os.path.dirname(path))
+        return aside
 
     def _torn(self, path: str, offset: int, size: int, reason: str, last: bool) -> None:
         if not last or not self._settings().load_truncated:
@@ -233,6 +270,9 @@ class Loader:
             size - offset,
             offset,
         )
+        self._cut(path, offset)
+
+    def _cut(self, path: str, offset: int) -> None:
         file = self._disk.append(path)
         try:
             file.truncate(offset)

@@ -137,6 +137,8 @@ class Saver:
         self.scheduled = False
         self.saves = 0
         self.last_save = int(time.time())
+        # The same by the monotonic clock.
+        self.last_good = time.monotonic()
         self.last_attempt = 0.0
         self.last_ok = True
         self.last_seconds = -1
@@ -227,6 +229,7 @@ class Saver:
         self._engine.instance.dirty -= dirty
         self.saves += 1
         self.last_save = int(time.time())
+        self.last_good = time.monotonic()
         self.last_ok = True
         self.last_keys_written = keys
         self.last_seconds = int(time.monotonic() - begun)

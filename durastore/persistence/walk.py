@@ -113,12 +113,23 @@ def walk_log_file(disk: Disk, source: Source, path: str, sink: Sink) -> Iterator
             offset = _whole_up_to(disk, path, start, offset if offset != -1 else source.size)
         raise TornTail(offset, tail.reason) from None
     except AofError as error:
-        if error.vague:
-            # It says where, unless only whoever runs the commands knows why.
-            _whole_up_to(disk, path, start, source.size)
-        raise
+        exact = _exact(error, disk, path, start, source.size)
+        if not exact.vague:
+            # A transaction that the damage has cut off counts for nothing.
+            exact.whole_up_to = _whole_up_to(disk, path, start, exact.offset)
+        raise exact from None
     finally:
         source.close()
+
+
+def _exact(error: AofError, disk: Disk, path: str, start: int, end: int) -> AofError:
+    """The error that says where in its piece the damage is, unless only whoever runs the commands knows why."""
+    if error.vague:
+        try:
+            _whole_up_to(disk, path, start, end)
+        except AofError as exact:
+            return exact
+    return error
 
 
 def _whole_up_to(disk: Disk, path: str, start: int, end: int) -> int:

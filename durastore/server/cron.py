@@ -137,6 +137,7 @@ class Cron:
                 if not spared and now - client.last_interaction > timeout * 1000:
                     server.hub.drop(connection)
         server.rewriter.consider()
+        server.debts.look(time.monotonic())
 
     def _save_points(self, now: int, monotonic: float) -> None:
         server = self._server

@@ -35,6 +35,7 @@ from durastore.server.cron import Cron
 from durastore.server.host import ServerHost
 from durastore.server.hub import Hub, OutputLimit
 from durastore.server.listeners import Admission, ListenError, open_listeners, open_tcp
+from durastore.server.overdue import Debts
 from durastore.server.reactor import Alarm, run_reactor
 from durastore.server.supervision import Supervision
 
@@ -104,6 +105,7 @@ class Server:
         self.alarm = Alarm(self.hub, self._time_up)
         self.engine.blocking.waker = self.alarm
         self.loader = Loader(self.engine, self.disk, self._log_settings, self._rdb_path)
+        self.debts = Debts(self)
         self.cron = Cron(self)
         self._stop = trio.Event()
         self._watch_config()
@@ -139,6 +141,7 @@ class Server:
             rewrite_percentage=config[directives.AUTO_AOF_REWRITE_PERCENTAGE],
             rewrite_min_size=config[directives.AUTO_AOF_REWRITE_MIN_SIZE],
             load_truncated=config[directives.AOF_LOAD_TRUNCATED],
+            corrupt_tail=config[directives.AOF_LOAD_CORRUPT_TAIL_MAX_SIZE],
             incremental_fsync=config[directives.AOF_REWRITE_INCREMENTAL_FSYNC],
             history_max_age=config[directives.AOF_HISTORY_MAX_AGE],
             history_max_size=config[directives.AOF_HISTORY_MAX_SIZE],

@@ -96,7 +96,10 @@ FIELDS: Final = {
     """,
 }
 # Fields of durastore's own, and younger ones of Redis.
-OWN: Final = {"durastore_version", "durastore_build", "python_version", "expired_subkeys"}
+OWN: Final = {
+    "durastore_version", "durastore_build", "python_version", "expired_subkeys", "rdb_last_save_age_sec",
+    "rdb_save_overdue", "aof_last_fsync_age_sec", "aof_fsync_overdue",
+}  # fmt: skip
 # The forms of values that are not plain numbers.
 FORMS: Final = {
     "redis_version": r"7\.2\.\d+",

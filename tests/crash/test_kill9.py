@@ -206,8 +206,29 @@ def test_killed_while_the_log_is_turned_off_and_on(start_durastore: Starter) -> 
     assert server.call("EXISTS", *(f"filler:{i}" for i in range(FILLERS))) == FILLERS
 
 
+@pytest.mark.parametrize("save", ["", "3600 1"])
+def test_killed_in_the_middle_of_shutdown(start_durastore: Starter, save: str) -> None:
+    """It flushes the log, and writes a snapshot where save points are set."""
+    server = start_durastore(appendonly="yes", appendfsync="always", save=save)
+    filled(server)
+
+    def during(server: Server) -> None:
+        time.sleep(0.2 + random.random() * 0.3)
+        with server.connect() as connection:
+            connection.send(request("SHUTDOWN"))
+            time.sleep(random.choice([0.0, 0.002, 0.01, 0.05, 0.2]))
+
+    toll = Toll()
+    for _ in range(ROUNDS):
+        toll.load_and_kill(server, during)
+    toll.report(f"in the middle of SHUTDOWN, save {save!r}")
+    assert toll.lost == 0
+    assert server.call("EXISTS", *(f"filler:{i}" for i in range(FILLERS))) == FILLERS
+
+
 def test_killed_again_while_loading(start_durastore: Starter) -> None:
     server = start_durastore(appendonly="yes", appendfsync="always")
+    filled(server)
 
     def during(server: Server) -> float:
         time.sleep(0.3 + random.random() * 0.5)
@@ -215,10 +236,11 @@ def test_killed_again_while_loading(start_durastore: Starter) -> None:
         for _ in range(3):
             server.kill()
             server.start(wait=False)
-            time.sleep(random.random() * 0.3)
+            time.sleep(random.random())
         return killed
 
     Toll().load_and_kill(server, during)
+    assert server.call("EXISTS", *(f"filler:{i}" for i in range(FILLERS))) == FILLERS
 
 
 def test_without_a_log_the_last_finished_snapshot_is_whole(start_durastore: Starter, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import trio
 
 from durastore.config import Config
+from durastore.engine.session import Session as EngineSession
 from durastore.persistence.disk import Disk
 from durastore.server.server import Server
 from durastore.server.supervision import Supervision
@@ -22,6 +23,11 @@ def make_server(folder: Path, disk: Disk, **directives: str) -> Server:
     for name, value in words.items():
         config.load(name.replace("_", "-").encode(), [word.encode() for word in value.split()] or [b""], False)
     return Server(config, Supervision(config, {}), disk)
+
+
+def without_socket(server: Server) -> EngineSession:
+    """A connection to a server, without a socket."""
+    return EngineSession(server.engine, server.admission.new_client(), 512 << 20, 1 << 30)
 
 
 class Session:

@@ -43,9 +43,10 @@ class SmallFile(File):
 class SmallDisk(RealDisk):
     def __init__(self) -> None:
         self.file = SmallFile()
+        self.others: dict[str, SmallFile] = {}
 
     def append(self, path: str) -> File:
-        return self.file
+        return self.others.get(path, self.file)
 
 
 class Bytes(Source):
@@ -66,7 +67,7 @@ class Bytes(Source):
 
 SETTINGS = LogSettings(
     folder="", filename="", fsync="always", timestamps=False, rdb_preamble=True, no_fsync_on_rewrite=False,
-    rewrite_percentage=100, rewrite_min_size=0, load_truncated=True, incremental_fsync=True,
+    rewrite_percentage=100, rewrite_min_size=0, load_truncated=True, corrupt_tail=0, incremental_fsync=True,
 )  # fmt: skip
 
 
@@ -146,6 +147,41 @@ def test_a_failed_rewrite_leaves_what_is_owed_to_the_log() -> None:
     log.switch(AofWriter(disk, "new", 0, False))
     log.rewrite_failed()
     log.rewriting = False
+    assert not log.flush_now()
     disk.file.room = 1 << 30
     log.look_after(2)
     assert replay(disk.file.data) == [command(1)]
+
+
+def test_a_new_file_stays_empty_until_the_one_before_is_on_disk() -> None:
+    """A power failure could keep what was written to it, and lose what stood before that."""
+    disk = SmallDisk()
+    new = disk.others["new"] = SmallFile()
+    log, events = opened(disk)
+    assert log.append(command(1), 1)
+    log.switch(AofWriter(disk, "new", 0, False))
+    assert log.append(command(2), 2)
+    log.look_after(3)
+    log.policy_changed()
+    assert new.data == b""
+    assert log.unwritten() == len(command(2))
+    assert log.wait_for_disk()
+    assert log.flush_now()
+    assert disk.file.syncs == 1
+    assert replay(new.data) == [command(2)]
+    assert new.syncs
+    assert events[-1] == f"durable {len(command(1) + command(2))}"
+
+
+def test_a_file_that_lost_pages_is_not_synced_again() -> None:
+    """That would only bring to disk what stands behind the gap, which no start could read."""
+    disk = SmallDisk()
+    log, _ = opened(disk)
+    assert log.append(command(1), 1)
+    disk.file.sync_error = errno.EIO
+    assert not log.flush_now()
+    disk.file.sync_error = 0
+    assert not log.flush_now()
+    log.look_after(1)
+    log.policy_changed()
+    assert disk.file.syncs == 0

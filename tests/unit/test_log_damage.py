@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from durastore.commands.client import Client
 from durastore.persistence.aof.writer import AofWriter
 from durastore.persistence.loader import Loader, LoadError
 from durastore.protocol.parser import encode_request
@@ -24,8 +25,10 @@ class Reloader:
     def __init__(self) -> None:
         self.engine = engine()
 
-    def load(self, disk: MemoryDisk, truncated: bool = True) -> Content:
-        loader = Loader(self.engine, disk, lambda: log_settings(truncated), lambda: "/dump.rdb")
+    def load(self, disk: MemoryDisk, truncated: bool = True, corrupt_tail: int = 0) -> Content:
+        settings = log_settings(truncated)
+        settings.corrupt_tail = corrupt_tail
+        loader = Loader(self.engine, disk, lambda: settings, lambda: "/dump.rdb")
         loader.reload_log()
         db = self.engine.instance.keyspace.databases[0]
         return {key: db.lookup(key, 1) for key in db.scan(0, 1 << 30, 1)[1]}
@@ -215,3 +218,70 @@ def test_a_missing_file_is_named() -> None:
     with pytest.raises(LoadError, match=rf"{FIRST} is missing"):
         Reloader().load(disk)
     assert Path(FIRST).name in bytes(disk.names[MANIFEST].data).decode()
+
+
+@pytest.mark.parametrize("garbage", [b"\x01" * 40, b"\r\n*3\r\n$9" + b"\xff" * 30 + bytes(20), b"#CRC64:zz\r\n"])
+def test_a_damaged_end_is_set_aside_where_that_is_allowed(garbage: bytes) -> None:
+    disk = small_log()
+    reloader = Reloader()
+    data = bytes(disk.names[LAST].data)
+    damaged = changed(disk, LAST, data + garbage)
+    with pytest.raises(LoadError, match=rf"{LAST}, offset {len(data)}"):
+        reloader.load(damaged, corrupt_tail=len(garbage) - 1)
+    assert bytes(damaged.names[LAST].data) == data + garbage
+    assert reloader.load(damaged, corrupt_tail=len(garbage)).keys() == WHOLE.keys()
+    assert bytes(damaged.names[LAST].data) == data
+    aside = f"{LAST}.damaged-{len(data)}"
+    assert damaged.names[aside].synced == garbage
+    assert damaged.after_power_failure().names[aside].synced == garbage, "the copy is on disk before the cut"
+    # The same again keeps both.
+    damaged.names[LAST].data += b"other garbage"
+    assert reloader.load(damaged, corrupt_tail=100).keys() == WHOLE.keys()
+    assert damaged.names[aside].synced == garbage
+    assert damaged.names[aside + "-2"].synced == b"other garbage"
+
+
+def test_a_damaged_stretch_is_set_aside_with_all_behind_it() -> None:
+    disk = small_log()
+    reloader = Reloader()
+    data = bytearray(disk.names[LAST].data)
+    place = data.index(b"$1\r\nc") + 4
+    data[place] ^= 1
+    damaged = changed(disk, LAST, bytes(data))
+    assert reloader.load(damaged, corrupt_tail=len(data)).keys() == {b"a", b"b"}
+    # Only of the last file: what follows in later ones would be without what it follows.
+    first = bytearray(disk.names[FIRST].data)
+    first[-3] ^= 1
+    with pytest.raises(LoadError, match=rf"{FIRST}, offset \d+"):
+        reloader.load(changed(disk, FIRST, bytes(first)), corrupt_tail=1 << 40)
+    base = bytearray(disk.names[BASE].data)
+    base[-12] ^= 1
+    with pytest.raises(LoadError, match=BASE):
+        reloader.load(changed(disk, BASE, bytes(base)), corrupt_tail=1 << 40)
+
+
+def test_a_transaction_that_is_damaged_is_set_aside_as_a_whole() -> None:
+    begun = request("SET", "a", 1)
+    disk = foreign(begun, request("MULTI"), request("SET", "b", 1), b"garbage\r\n")
+    assert Reloader().load(disk, corrupt_tail=1000).keys() == {b"a"}
+    assert bytes(disk.names[FIRST].data) == begun
+
+
+def test_a_command_that_is_not_known_is_no_damaged_end() -> None:
+    disk = foreign(request("SET", "a", 1), request("NOSUCH", "x"))
+    with pytest.raises(LoadError, match="unknown command"):
+        Reloader().load(disk, corrupt_tail=1000)
+
+
+def test_a_bug_of_ours_in_a_replayed_command_ends_the_start() -> None:
+    """What follows would be left out in silence."""
+    reloader = Reloader()
+    command = reloader.engine.find([b"incr"])
+    assert command is not None
+
+    def broken(client: Client, argv: list[bytes]) -> None:
+        raise ZeroDivisionError
+
+    command.handler = broken
+    with pytest.raises(LoadError, match=rf"{FIRST}, offset \d+: the command .*ended the replay"):
+        reloader.load(small_log())

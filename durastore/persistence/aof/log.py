@@ -46,6 +46,7 @@ class LogSettings:
         rewrite_min_size: int,
         load_truncated: bool,
         incremental_fsync: bool,
+        corrupt_tail: int = 0,
         history_max_age: int = 0,
         history_max_size: int = 0,
     ) -> None:
@@ -58,6 +59,7 @@ class LogSettings:
         self.rewrite_percentage = rewrite_percentage
         self.rewrite_min_size = rewrite_min_size
         self.load_truncated = load_truncated
+        self.corrupt_tail = corrupt_tail
         self.incremental_fsync = incremental_fsync
         self.history_max_age = history_max_age
         self.history_max_size = history_max_size
@@ -94,12 +96,17 @@ class AppendLog(JournalSink):
         self._given_up: list[AofWriter] = []
         self._accepted = 0
         self.durable = 0
+        # When an fsync was good last, by the monotonic clock.
+        self.last_good = time.monotonic()
         self.thread = SyncThread()
         self._sync_wanted = trio.Event()
         # Whether a sync was asked for while another one was under way.
         self._sync_again = False
         self._sync_begun = 0.0
         self.rewriting = False
+        # Whether the file before the present one is on its way to disk.  Until it is there, nothing is written to the
+        # present one: a power failure must not keep what came later and lose what came before.
+        self.sealing = False
         # What waits for an fsync to end, with its times.
         self._postponed: list[tuple[bytes, int]] = []
         self._postponed_since = 0.0
@@ -114,6 +121,9 @@ class AppendLog(JournalSink):
         # restored; a rewrite mends it.
         self.trusted = True
         self._mending = False
+        # A failed fsync has lost pages of the present file.  Another one would only bring to disk what stands behind
+        # the gap.
+        self._pages_lost = False
 
     def appended(self) -> int:
         """See JournalSink.  What could not be written does not count yet."""
@@ -146,6 +156,10 @@ class AppendLog(JournalSink):
         """How many bytes of journal are not in the file yet."""
         return len(self._covered) + len(self._unwritten) + self._postponed_bytes()
 
+    def behind(self) -> bool:
+        """Whether anything that was appended, or is to be, is not known to be on disk."""
+        return self.durable < self._accepted
+
     def _postponed_bytes(self) -> int:
         return sum(len(data) for data, _ in self._postponed)
 
@@ -158,6 +172,9 @@ class AppendLog(JournalSink):
         if self.error is not None:
             self._unwritten += data
             return False
+        if self.sealing:
+            self._postpone(data, now)
+            return True
         if self.thread.busy and self.settings.fsync == "everysec":
             if not self._postponed:
                 self._postponed_since = time.monotonic()
@@ -190,7 +207,7 @@ class AppendLog(JournalSink):
         return True
 
     def _write_postponed(self) -> None:
-        if self._postponed and self.writer is not None and self.error is None:
+        if self._postponed and self.writer is not None and self.error is None and not self.sealing:
             stretches = self._postponed
             self._postponed = []
             self._write(self.writer, stretches)
@@ -218,7 +235,7 @@ class AppendLog(JournalSink):
 
     def _retry(self, now: int) -> None:
         writer = self.writer
-        if self.error is None or writer is None or self.rewriting or not self.trusted:
+        if self.error is None or writer is None or self.rewriting or self.sealing or not self.trusted:
             return
         try:
             if self._unwritten:
@@ -247,11 +264,20 @@ class AppendLog(JournalSink):
         elif policy == "everysec":
             self._sync_wanted.set()
 
+    def _go_on_syncing(self) -> None:
+        """Has the next sync begun: at once where more waits for it than the policy knows of."""
+        if self.sealing:
+            self._begin_sync()
+        else:
+            self._want_sync()
+
     def _begin_sync(self) -> None:
         """Hands the files to the thread; while it is at work, what is appended gathers for the next time."""
         thread = self.thread
-        if self._sync_held():
+        if self._sync_held() and not self.sealing:
             self._on_durable(self._accepted)
+        elif self._pages_lost:
+            return
         elif thread.busy:
             self._sync_again = True
         elif thread.alive:
@@ -275,13 +301,18 @@ class AppendLog(JournalSink):
     def _conclude(self, job: SyncJob) -> None:
         if job.error is not None:
             self.trusted = False
+            self.sealing = False
+            self._pages_lost = True
             self._fail(f"fsync: {job.error.strerror or job.error}")
             self._on_failure()
             return
+        self.last_good = time.monotonic()
+        if not self._retired:
+            self.sealing = False
         if self._sync_again:
             # The disk is kept busy before anybody is answered.
             self._sync_again = False
-            self._want_sync()
+            self._go_on_syncing()
         self._reached(job.target)
         self._write_postponed()
 
@@ -293,7 +324,7 @@ class AppendLog(JournalSink):
     async def run_sync(self) -> None:
         """The life of the thread, and the clock of ``everysec``, until cancelled."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.thread.run, self._want_sync)
+            nursery.start_soon(self.thread.run, self._go_on_syncing)
             while True:
                 await self._sync_wanted.wait()
                 await trio.sleep(max(self._sync_begun + 1.0 - time.monotonic(), 0))
@@ -313,6 +344,8 @@ class AppendLog(JournalSink):
             self.sync_ended()
         if self.writer is None:
             return True
+        if self.sealing:
+            self._sync_here()
         now = int(time.time() * 1000)
         if len(self._journal.out):
             self.append(self._journal.take(), now)
@@ -321,15 +354,18 @@ class AppendLog(JournalSink):
         while self.thread.busy:
             self.sync_ended()
         if self.error is None:
-            job = self._job()
-            job.run()
-            self._conclude(job)
+            self._sync_here()
         return self.error is None
+
+    def _sync_here(self) -> None:
+        job = self._job()
+        job.run()
+        self._conclude(job)
 
     # Files
 
     def switch(self, writer: AofWriter | None) -> None:
-        """Goes on in another file (None: no log), as a rewrite does when it begins.
+        """Goes on in another file (None: no log), as a rewrite does when it begins; not while ``sealing``.
 
         What could not be written to the old file so far is left to the base that the rewrite makes.
         """
@@ -339,6 +375,7 @@ class AppendLog(JournalSink):
         self._mending = writer is not None and not self.trusted
         if self.writer is not None:
             self._retired.append(self.writer)
+            self.sealing = writer is not None and not self._mending
         if self._mending:
             self._given_up += self._retired
             self._retired = []
@@ -349,15 +386,13 @@ class AppendLog(JournalSink):
         self._journal.restart()
         self._switched_at = self._accepted
         self.trusted = True
+        self._pages_lost = False
         if writer is None:
             self._forget()
         else:
             self._covered += self._unwritten
             self._unwritten = b""
-        if self.settings.fsync == "always":
-            self._begin_sync()
-        else:
-            self._sync_wanted.set()
+        self._begin_sync()
 
     def rewritten(self) -> None:
         """The rewrite that began with ``switch`` is on disk: its base holds every effect up to then."""

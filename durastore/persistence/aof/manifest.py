@@ -34,6 +34,8 @@ class AofError(Exception):
         self.offset = offset
         self.reason = reason
         self.vague = vague
+        # Up to where the file holds whole commands, -1 where that is not known.
+        self.whole_up_to = -1
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Manifest:
         return Manifest(self.base, list(self.increments), list(self.history))
 
     def next_increment(self, prefix: str) -> LogFile:
-        """The incremental file that comes next."""
+        """The incremental file that comes next; none has the name of one that is about to be removed."""
         seq = max((each.seq for each in [*self.increments, *self.history]), default=0) + 1
         return LogFile(f"{prefix}.{seq}.incr.aof", seq, "i")
 

@@ -23,6 +23,10 @@ _AHEAD: Final = 1 << 18
 # What a foreign file may hold is limited by the machine, not by a client's limits.
 NO_LIMIT: Final = 0x3FFFFFFFFFFFFFFF
 _NEXT_CHAIN: Final = b"\n" + CHAIN_START
+# So many places are looked at where a stretch of damaged length may end.
+_ENDS: Final = 64
+# And that in so much of what follows.
+_LOOK: Final = 64 << 20
 _NEXT_STRETCH: Final = b"\n" + STRETCH_START
 
 
@@ -144,9 +148,12 @@ class AofReader:
         return payload
 
     def _check_length(self, checksum: int, now: int, width: i64) -> None:
-        """Raises AofError where the last stretch is whole and only its announced length is wrong."""
+        """Raises AofError where the stretch is whole and only its announced length is wrong."""
         rest: i64 = self._end - self.offset - width
+        self._fill(min(width + rest, _LOOK))
         payload = self._buffer[self._pos + width : self._pos + width + rest]
+        if self._ends_elsewhere(payload, checksum, now):
+            raise AofError(self.name, int(self.offset), "damaged length of a stretch")
         found = stretch_checksum(self._checksum, int(rest), now, payload)
         rest -= len(payload)
         # All of the file may be behind it: it is read in pieces, as nobody will read it again.
@@ -158,6 +165,17 @@ class AofReader:
             rest -= len(payload)
         if found == checksum:
             raise AofError(self.name, int(self.offset), "damaged length of a stretch")
+
+    def _ends_elsewhere(self, payload: bytes, checksum: int, now: int) -> bool:
+        """Whether the stretch ends where another begins; a value may look like the beginning of one."""
+        end: i64 = payload.find(_NEXT_STRETCH) + 1
+        for _ in range(_ENDS):
+            if end == 0:
+                break
+            if stretch_checksum(self._checksum, int(end), now, payload[:end]) == checksum:
+                return True
+            end = payload.find(_NEXT_STRETCH, end) + 1
+        return False
 
     def _foreign(self, have: i64) -> bytes:
         """A piece that durastore did not write, up to what may be an annotation of ours."""

@@ -42,6 +42,8 @@ RETRY_DELAY = 60
 MEND_DELAY = 1
 # How often it is looked for history that is too old, in seconds.
 HISTORY_INTERVAL = 10
+# Whether a file is on disk yet is looked at again after so many.
+SEALING_LOOK = 0.005
 
 
 class Rewriter:
@@ -130,7 +132,14 @@ class Rewriter:
         self._put_in_place(self._manifest)
         self._remove_old(self._manifest)
         last = self._manifest.increments[-1]
-        self._log.switch(AofWriter(self._disk, self._path(last), self._size(last), settings.timestamps))
+        writer = AofWriter(self._disk, self._path(last), self._size(last), settings.timestamps)
+        # What a server that was killed has written is on disk before anybody reads it.
+        for each in self._manifest.increments[:-1]:
+            file = self._disk.append(self._path(each))
+            file.fsync()
+            file.close()
+        writer.file.fsync()
+        self._log.switch(writer)
         self._measure()
 
     def _measure(self) -> None:
@@ -243,9 +252,10 @@ class Rewriter:
 
     def consider(self) -> None:
         """Starts a rewrite that was put off, that the log's growth asks for, or that has to mend the log."""
-        if self._log.rewriting or not self.on or not self._may_start():
+        if self._log.rewriting or not self._may_start() or not (self.on or self.scheduled):
             return
-        self._look_at_history()
+        if self.on:
+            self._look_at_history()
         settings = self._settings
         grown = (
             settings.rewrite_percentage > 0
@@ -269,27 +279,31 @@ class Rewriter:
         try:
             with scope:
                 async with self._changing:
-                    manifest = self._manifest.copy()
-                    increment = await trio.to_thread.run_sync(self._prepare, manifest)
+                    manifest = await trio.to_thread.run_sync(self._prepare)
+                    while self._log.sealing:
+                        await trio.sleep(SEALING_LOOK)
                     # From here to the next await nobody else runs: the log holds every effect so far in its old
                     # file, and the snapshot and the new file begin at the same moment.
                     self._manifest = manifest
-                    writer = AofWriter(self._disk, self._path(increment), 0, settings.timestamps)
-                    self._old_size = self.current_size()
-                    self._log.switch(writer)
-                    switched = True
+                    kept: list[LogFile] = []
+                    if self.on:
+                        kept = manifest.increments[-1:]
+                        writer = AofWriter(self._disk, self._path(kept[0]), 0, settings.timestamps)
+                        self._old_size = self.current_size()
+                        self._log.switch(writer)
+                        switched = True
                     self.snapshot = self._begin_snapshot(at_once=False)
                     base = self._next_base()
                     manifest = self._manifest.copy()
                     # A log that was turned off does not tell all that was up to now.
-                    manifest.renew(base, [increment], base.since if self.complete else 0)
+                    manifest.renew(base, kept, base.since if self.on and self.complete else 0)
                     await self._write_base(base)
                     self._abandoned.append(self._path(base))
                     await trio.to_thread.run_sync(self._put_in_place, manifest)
                     self._abandoned.pop()
                     self._manifest = manifest
+                    self._succeeded(switched)
                     switched = False
-                    self._succeeded()
                     await trio.to_thread.run_sync(self._remove_old, manifest)
         except (OSError, AofError) as error:
             self.last_ok = False
@@ -305,13 +319,18 @@ class Rewriter:
             self._log.rewriting = False
             self._scope = None
 
-    def _prepare(self, manifest: Manifest) -> LogFile:
-        """The first step, in a thread: the new incremental file, behind all that are there."""
-        increment = self._new_increment(manifest)
-        manifest.increments.append(increment)
+    def _prepare(self) -> Manifest:
+        """The first step, in a thread: the manifest to begin with, in which there is a new incremental file.
+
+        Without a log, a rewrite makes a base all the same, and no incremental file follows it.
+        """
+        if not self.on:
+            return self._found()
+        manifest = self._manifest.copy()
+        manifest.increments.append(self._new_increment(manifest))
         if self.complete:
             store_manifest(self._disk, self._settings.folder, self._settings.filename, manifest)
-        return increment
+        return manifest
 
     async def _write_base(self, base: LogFile) -> None:
         assert self.snapshot is not None
@@ -319,13 +338,14 @@ class Rewriter:
         await write_file(self.snapshot, self._disk, temporary, self._cpu_percent, self._settings.incremental_fsync)
         await trio.to_thread.run_sync(publish, self._disk, temporary, self._path(base))
 
-    def _succeeded(self) -> None:
+    def _succeeded(self, switched: bool) -> None:
         self.complete = True
         self.rewrites += 1
         self.last_ok = True
         self.failures = 0
         self.last_seconds = int(time.monotonic() - self.started)
-        self._log.rewritten()
+        if switched:
+            self._log.rewritten()
         self._measure()
         log.info("Background AOF rewrite finished successfully")
 
@@ -336,15 +356,20 @@ class Rewriter:
 
         Raises OSError and AofError; then there is none.
         """
-        settings = self._settings
-        self._disk.make_folder(settings.folder)
-        path = manifest_path(settings.folder, settings.filename)
         # What an earlier log left goes when the new one is complete, and not before.
-        self._manifest = parse_manifest(path, self._disk.read_whole(path)) if self._disk.exists(path) else Manifest()
-        self._base_seq = max(self._base_seq, self._manifest.base.seq if self._manifest.base else 0)
+        self._manifest = self._found()
         self.on = True
         self.complete = False
         self.start()
+
+    def _found(self) -> Manifest:
+        """What an earlier log left.  Raises OSError and AofError."""
+        settings = self._settings
+        self._disk.make_folder(settings.folder)
+        path = manifest_path(settings.folder, settings.filename)
+        manifest = parse_manifest(path, self._disk.read_whole(path)) if self._disk.exists(path) else Manifest()
+        self._base_seq = max(self._base_seq, manifest.base.seq if manifest.base else 0)
+        return manifest
 
     def turn_off(self) -> None:
         """Ends the log; what was appended is on disk first."""

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 import trio
+from mypy_extensions import mypyc_attr
 
 from durastore.persistence.aof.syncloop import sync_descriptors
 from durastore.persistence.aof.writer import AofWriter
@@ -52,6 +53,7 @@ class SyncJob:
                 each.close()
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class SyncThread:
     """Does jobs; ``watched`` becomes readable when one is done, and ``finished`` has it."""
 

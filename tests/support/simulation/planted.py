@@ -1,0 +1,92 @@
+"""Bugs that are planted on purpose: the simulation is to find each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from durastore.engine.journal import JournalSink
+from durastore.persistence.aof import rewrite
+from support.simulation.machine import Machine
+from support.simulation.play import Plant
+
+
+class Hasty(JournalSink):
+    """A log on which no reply waits."""
+
+    def __init__(self, log: JournalSink) -> None:
+        super().__init__()
+        self._log = log
+
+    def append(self, data: bytes, now: int) -> bool:
+        return self._log.append(data, now)
+
+    def appended(self) -> int:
+        return self._log.appended()
+
+    def durable_offset(self) -> int:
+        return self._log.durable_offset()
+
+    def wait_for_disk(self) -> bool:
+        return False
+
+
+def skip_folder_fsync(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """The names of new files are never made sure."""
+    machine.disk.skip_folder_fsync = True
+
+
+def skip_base_fsync(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """A new base gets its name before its content is sure."""
+    machine.disk.skip_fsync_of = ".base."
+
+
+def skip_manifest_fsync(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """A manifest gets its name before its content is sure."""
+    machine.disk.skip_fsync_of = ".manifest"
+
+
+def acknowledge_early(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """With ``appendfsync always``, replies leave before the fsync."""
+    machine.server.hub.log = Hasty(machine.server.log)
+
+
+def manifest_first(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """A rewrite names its base in the manifest before it renames it."""
+    store, publish = rewrite.store_manifest, rewrite.publish
+    late: list[Callable[[], None]] = []
+
+    def store_and_publish(*arguments: Any) -> None:
+        store(*arguments)
+        while late:
+            late.pop()()
+
+    patch.setattr(rewrite, "publish", lambda *arguments: late.append(lambda: publish(*arguments)))
+    patch.setattr(rewrite, "store_manifest", store_and_publish)
+
+
+def trust_after_failed_fsync(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """What an fsync could not write is taken for written when the next one succeeds."""
+    log: Any = machine.server.log
+    thread: Any = log.thread
+    finished = thread.finished
+
+    def forgiving() -> Any:
+        job = finished()
+        if job is not None:
+            job.error = None
+        return job
+
+    thread.finished = forgiving
+
+
+BUGS: Final[dict[str, Plant]] = {
+    "skip-folder-fsync": skip_folder_fsync,
+    "skip-base-fsync": skip_base_fsync,
+    "skip-manifest-fsync": skip_manifest_fsync,
+    "acknowledge-early": acknowledge_early,
+    "manifest-first": manifest_first,
+    "trust-after-failed-fsync": trust_after_failed_fsync,
+}
