@@ -30,13 +30,15 @@ def judged(tool: list[str], *arguments: str | Path) -> bool:
     return done.returncode == 0
 
 
-@pytest.mark.parametrize("path", sorted(FIXTURES.glob("*.rdb")), ids=lambda path: path.stem)
+# Neither server knows the types of Redis 7.4.
+KNOWN = [path for path in sorted(FIXTURES.glob("*.rdb")) if not path.stem.startswith("assembled-rdb12")]
+
+
+@pytest.mark.parametrize("path", KNOWN, ids=lambda path: path.stem)
 def test_verdicts_on_rdb_files_are_those_of_the_real_checkers(path: Path, tmp_path: Path) -> None:
     tool = valkey_binary("valkey-check-rdb")
     if path.stem.startswith("redis7"):
         tool = redis_tool("redis-check-rdb")
-    if path.stem.startswith("assembled-rdb12"):
-        pytest.skip("neither server knows the types of Redis 7.4")
     data = path.read_bytes()
     copies = {"whole": data, "short": data[:-9], "head": b"R" + data[:1] + data[2:]}
     if "unchecked" not in path.stem and "rdb2" not in path.stem:
