@@ -96,7 +96,7 @@ def acl_setuser(client: Client, argv: list[bytes]) -> None:
     try:
         new = access.changed(name, argv[3:])
     except RuleError as error:
-        raise CommandError(b"ERR " + error.text.replace(b"\r", b" ").replace(b"\n", b" ")) from None
+        raise CommandError(b"ERR " + error.text) from None
     old = access.users.get(name)
     if old is not None:
         kept = lost_channels(old, new)

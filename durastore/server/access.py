@@ -103,7 +103,7 @@ class UserFiles:
         try:
             self._access.replace_all(self._read())
         except RuleError as error:
-            raise CommandError(b"ERR " + error.text.replace(b"\r", b" ").replace(b"\n", b" ")) from error
+            raise CommandError(b"ERR " + error.text) from error
 
     def save(self) -> None:
         """ACL SAVE; raises CommandError."""

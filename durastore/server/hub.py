@@ -29,9 +29,6 @@ logger = logging.getLogger("durastore.server")
 _READ: Final = select.EPOLLIN
 _WRITE: Final = select.EPOLLOUT
 _BROKEN: Final = select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP
-# What is offered to a read: little to a connection whose last request was short, as a large buffer costs more than the
-# rest of the read.
-RECEIVE_SHORT: Final = 448
 RECEIVE: Final = 16 * 1024
 RECEIVE_LARGE: Final = 1 << 20
 # A connection that owes its peer more than this is not read from until the peer has taken some.
@@ -75,8 +72,6 @@ class Connection:
         # Replies that wait in the hub's gate for the disk.
         self.gated: i64 = 0
         self.interest: i64 = _READ
-        # How many bytes the next read may bring.
-        self.offer: i64 = RECEIVE
         self.wrote = False
         self.touched = False
         self.closed = False
@@ -173,7 +168,7 @@ class Hub:
             if bits & _READ:
                 session = connection.session
                 try:
-                    data = connection.receive(connection.offer if session.parser.pieces_missing == 0 else RECEIVE_LARGE)
+                    data = connection.receive(RECEIVE if session.parser.pieces_missing == 0 else RECEIVE_LARGE)
                 except BlockingIOError:
                     continue
                 except OSError:
@@ -183,7 +178,6 @@ class Hub:
                 if size == 0:
                     self.drop(connection)
                     continue
-                connection.offer = RECEIVE_SHORT if size < RECEIVE_SHORT else RECEIVE
                 self.reads += 1
                 self.bytes_in += size
                 before: i64 = len(journal.out)
