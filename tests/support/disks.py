@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from durastore.persistence.disk import Disk, File, Lock, Source
 
@@ -21,18 +22,46 @@ class Inode:
     def __init__(self, data: bytes = b"") -> None:
         self.data = bytearray(data)
         self.synced = bytes(data)
-        # Where bytes begin that a failed fsync has lost; the length of the data where there are none.
+        # Stretches that a failed fsync has lost.
         self.lost: list[tuple[int, int]] = []
 
-    def sync(self) -> None:
+    def on_disk(self) -> bytes:
+        """What would be on disk if all that can still be written were."""
         kept = bytearray(self.data)
         for start, end in self.lost:
-            kept[start:end] = bytes(min(end, len(kept)) - start) if start < len(kept) else b""
-        self.synced = bytes(kept)
+            end = min(end, len(kept))
+            if start < end:
+                kept[start:end] = bytes(end - start)
+        return bytes(kept)
 
-    def lose(self) -> None:
-        """What was not on disk yet is neither there now, nor will it be."""
-        self.lost.append((len(self.synced), len(self.data)))
+    def sync(self) -> None:
+        self.synced = self.on_disk()
+
+    def lose(self, upto: int) -> None:
+        """What was not on disk yet, up to there, is neither there now, nor will it be."""
+        if upto > len(self.synced):
+            self.lost.append((len(self.synced), upto))
+
+    def cut(self, size: int) -> None:
+        """Takes the end off."""
+        del self.data[size:]
+        self.lost = [(start, min(end, size)) for start, end in self.lost if start < size]
+
+    def empty(self) -> None:
+        """The same file, with nothing in it."""
+        self.data = bytearray()
+        self.lost = []
+
+
+Held = TypeVar("Held", bound=Inode)
+
+
+def inode_of(names: Mapping[str, Held], path: str) -> Held:
+    """The file of this name.  Raises FileNotFoundError."""
+    try:
+        return names[path]
+    except KeyError:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
 
 
 Fault = Callable[[str, str], OSError | None]
@@ -81,21 +110,13 @@ class MemoryDisk(Disk):
             if error is not None:
                 raise error
 
-    def _inode(self, path: str) -> Inode:
-        try:
-            return self.names[path]
-        except KeyError:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
-
     def create(self, path: str) -> File:
         self.check("create", path)
         inode = self.names.get(path)
         if inode is None:
             inode = self.names[path] = Inode()
         else:
-            # The same file, emptied.
-            inode.data = bytearray()
-            inode.lost = []
+            inode.empty()
         return MemoryFile(self, path, inode)
 
     def append(self, path: str) -> File:
@@ -106,7 +127,7 @@ class MemoryDisk(Disk):
 
     def open(self, path: str) -> Source:
         self.check("open", path)
-        return MemorySource(self, path, bytes(self._inode(path).data))
+        return MemorySource(self, path, bytes(inode_of(self.names, path).data))
 
     def exists(self, path: str) -> bool:
         self.check("exists", path)
@@ -129,7 +150,7 @@ class MemoryDisk(Disk):
             assert not any(path.startswith(new + "/") for path in self.names)
             self._rename_folder(old, new)
             return
-        self.names[new] = self._inode(old)
+        self.names[new] = inode_of(self.names, old)
         del self.names[old]
 
     def _rename_folder(self, old: str, new: str) -> None:
@@ -147,7 +168,7 @@ class MemoryDisk(Disk):
 
     def remove(self, path: str) -> None:
         self.check("remove", path)
-        self._inode(path)
+        inode_of(self.names, path)
         del self.names[path]
 
     def fsync_folder(self, folder: str) -> None:
@@ -193,15 +214,14 @@ class MemoryFile(File):
         try:
             self._disk.check("fsync", self._path)
         except OSError:
-            self._inode.lose()
+            self._inode.lose(len(self._inode.data))
             raise
         self._inode.sync()
 
     def truncate(self, size: int) -> None:
         assert self._open
         self._disk.check("truncate", self._path)
-        del self._inode.data[size:]
-        self._inode.lost = [(start, min(end, size)) for start, end in self._inode.lost if start < size]
+        self._inode.cut(size)
 
     def close(self) -> None:
         if self._open:
@@ -209,23 +229,36 @@ class MemoryFile(File):
             self._disk.opened -= 1
 
 
-class MemorySource(Source):
-    def __init__(self, disk: MemoryDisk, path: str, data: bytes) -> None:
-        self._disk = disk
-        self._path = path
+class DataSource(Source):
+    """What a file held when it was opened."""
+
+    def __init__(self, data: bytes) -> None:
         self._data = data
         self._pos = 0
         self.size = len(data)
-        disk.opened += 1
 
     def read(self, size: int, /) -> bytes:
-        self._disk.check("read", self._path)
         taken = self._data[self._pos : self._pos + size]
         self._pos += len(taken)
         return taken
 
     def zeros_at_end(self) -> int:
         return self.size - len(self._data.rstrip(b"\0"))
+
+    def close(self) -> None:
+        pass
+
+
+class MemorySource(DataSource):
+    def __init__(self, disk: MemoryDisk, path: str, data: bytes) -> None:
+        super().__init__(data)
+        self._disk = disk
+        self._path = path
+        disk.opened += 1
+
+    def read(self, size: int, /) -> bytes:
+        self._disk.check("read", self._path)
+        return super().read(size)
 
     def close(self) -> None:
         self._disk.opened -= 1

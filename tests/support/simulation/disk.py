@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from durastore.persistence.disk import Disk, File, Lock, Source
-from support.disks import MemoryLock
+from support.disks import DataSource, Inode, MemoryLock, inode_of
 from support.simulation import world
 
 SECTOR = 512
@@ -26,27 +26,8 @@ Outcome = Literal["nothing", "everything", "beginnings", "anything"]
 OUTCOMES: tuple[Outcome, ...] = ("nothing", "everything", "beginnings", "anything")
 
 
-class Inode:
-    """A file: what reads see, and what is on disk for sure."""
-
-    def __init__(self, data: bytes = b"") -> None:
-        self.data = bytearray(data)
-        self.synced = bytes(data)
-        # Stretches that a failed fsync has lost.
-        self.lost: list[tuple[int, int]] = []
-
-    def on_disk(self) -> bytes:
-        """What would be on disk if all that can still be written were."""
-        kept = bytearray(self.data)
-        for start, end in self.lost:
-            end = min(end, len(kept))
-            if start < end:
-                kept[start:end] = bytes(end - start)
-        return bytes(kept)
-
-    def lose(self, upto: int) -> None:
-        if upto > len(self.synced):
-            self.lost.append((len(self.synced), upto))
+class SimulatedInode(Inode):
+    """A file, of which a power failure leaves what chance has it."""
 
     def left(self, outcome: Outcome, chance: random.Random) -> bytes:
         """What is in the file when the machine starts again."""
@@ -77,12 +58,12 @@ class Inode:
 class NameChange:
     """A change of one folder: ``new`` becomes the name of an inode, or goes (None); ``old`` goes with it."""
 
-    def __init__(self, new: str, inode: Inode | None, old: str = "") -> None:
+    def __init__(self, new: str, inode: SimulatedInode | None, old: str = "") -> None:
         self.new = new
         self.inode = inode
         self.old = old
 
-    def apply(self, names: dict[str, Inode]) -> None:
+    def apply(self, names: dict[str, SimulatedInode]) -> None:
         if self.inode is None:
             names.pop(self.new, None)
         else:
@@ -142,8 +123,8 @@ class SimulatedDisk(Disk):
         self.chance = chance
         self.faults = faults
         self.now = now
-        self.names: dict[str, Inode] = {}
-        self.sure: dict[str, Inode] = {}
+        self.names: dict[str, SimulatedInode] = {}
+        self.sure: dict[str, SimulatedInode] = {}
         self.changes: list[NameChange] = []
         self.folders: set[str] = {"/"}
         self.calls = 0
@@ -155,18 +136,18 @@ class SimulatedDisk(Disk):
 
     def holding(self, contents: dict[str, bytes]) -> SimulatedDisk:
         """This disk, with these files for sure on it."""
-        self.names = {path: Inode(data) for path, data in contents.items()}
+        self.names = {path: SimulatedInode(data) for path, data in contents.items()}
         self.sure = dict(self.names)
         self.folders |= {os.path.dirname(path) for path in contents}
         return self
 
     def twin(self) -> SimulatedDisk:
         """The same again, for another server: the process was killed, and nothing more is sure for that."""
-        twins: dict[int, Inode] = {}
+        twins: dict[int, SimulatedInode] = {}
 
-        def of(inode: Inode) -> Inode:
+        def of(inode: SimulatedInode) -> SimulatedInode:
             if id(inode) not in twins:
-                made = twins[id(inode)] = Inode(bytes(inode.data))
+                made = twins[id(inode)] = SimulatedInode(bytes(inode.data))
                 made.synced = inode.synced
                 made.lost = list(inode.lost)
             return twins[id(inode)]
@@ -212,12 +193,6 @@ class SimulatedDisk(Disk):
         if error is not None:
             raise error
 
-    def _inode(self, path: str) -> Inode:
-        try:
-            return self.names[path]
-        except KeyError:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
-
     def _change(self, change: NameChange) -> None:
         change.apply(self.names)
         self.changes.append(change)
@@ -226,22 +201,21 @@ class SimulatedDisk(Disk):
         self._do("create", path)
         inode = self.names.get(path)
         if inode is None:
-            inode = Inode()
+            inode = SimulatedInode()
             self._change(NameChange(path, inode))
         else:
-            inode.data = bytearray()
-            inode.lost = []
+            inode.empty()
         return SimulatedFile(self, path, inode)
 
     def append(self, path: str) -> File:
         self._do("append", path)
         if path not in self.names:
-            self._change(NameChange(path, Inode()))
+            self._change(NameChange(path, SimulatedInode()))
         return SimulatedFile(self, path, self.names[path])
 
     def open(self, path: str) -> Source:
         self._do("open", path)
-        return SimulatedSource(self, path, bytes(self._inode(path).data))
+        return DataSource(bytes(inode_of(self.names, path).data))
 
     def exists(self, path: str) -> bool:
         return path in self.names or path in self.folders
@@ -259,11 +233,11 @@ class SimulatedDisk(Disk):
 
     def rename(self, old: str, new: str) -> None:
         self._do("rename", new)
-        self._change(NameChange(new, self._inode(old), old))
+        self._change(NameChange(new, inode_of(self.names, old), old))
 
     def remove(self, path: str) -> None:
         self._do("remove", path)
-        self._inode(path)
+        inode_of(self.names, path)
         self._change(NameChange(path, None))
 
     def fsync_folder(self, folder: str) -> None:
@@ -284,7 +258,7 @@ class SimulatedDisk(Disk):
 
 
 class SimulatedFile(File):
-    def __init__(self, disk: SimulatedDisk, path: str, inode: Inode) -> None:
+    def __init__(self, disk: SimulatedDisk, path: str, inode: SimulatedInode) -> None:
         self._disk = disk
         self._path = path
         self._inode = inode
@@ -319,29 +293,7 @@ class SimulatedFile(File):
     def truncate(self, size: int) -> None:
         assert self._open
         self._disk._do("truncate", self._path)
-        inode = self._inode
-        del inode.data[size:]
-        inode.lost = [(start, min(end, size)) for start, end in inode.lost if start < size]
+        self._inode.cut(size)
 
     def close(self) -> None:
         self._open = False
-
-
-class SimulatedSource(Source):
-    def __init__(self, disk: SimulatedDisk, path: str, data: bytes) -> None:
-        self._disk = disk
-        self._path = path
-        self._data = data
-        self._pos = 0
-        self.size = len(data)
-
-    def read(self, size: int, /) -> bytes:
-        taken = self._data[self._pos : self._pos + size]
-        self._pos += len(taken)
-        return taken
-
-    def zeros_at_end(self) -> int:
-        return self.size - len(self._data.rstrip(b"\0"))
-
-    def close(self) -> None:
-        pass
