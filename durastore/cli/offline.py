@@ -25,10 +25,6 @@ DATABASES = 16
 class OfflineHost(Host):
     """What commands of a log ask for; everything else ends the replay, as no log has it."""
 
-    def requires_password(self) -> bool:
-        """See Host."""
-        return False
-
     def write_error(self) -> bytes | None:
         """See Host."""
         return None

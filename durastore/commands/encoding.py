@@ -1,4 +1,4 @@
-"""The names that Redis gives the internal forms of values (OBJECT ENCODING), under its default limits."""
+"""The names that Redis gives the internal forms of values (OBJECT ENCODING)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from durastore.keyspace.values import RawString
 from durastore.protocol.numbers import is_int
 
 _EMBSTR_LIMIT: Final = 44
-_LISTPACK_ENTRIES: Final = 128
-_LISTPACK_VALUE: Final = 64
 
 
 def encoding_of(value: object) -> bytes:
@@ -39,7 +37,3 @@ def encoding_of(value: object) -> bytes:
         return b"listpack" if value.is_packed() else b"skiplist"
     assert isinstance(value, Stream)
     return b"stream"
-
-
-def _small(words: list[bytes]) -> bool:
-    return len(words) <= _LISTPACK_ENTRIES and all(len(word) <= _LISTPACK_VALUE for word in words)

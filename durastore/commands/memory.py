@@ -36,14 +36,6 @@ def memory(client: Client, argv: list[bytes]) -> None:
 _ENTRY: Final = 19
 
 
-def _words_size(words: list[bytes], samples: int, total: int) -> int:
-    """The size of so many words, of which some are given; they stand for all where ``samples`` is not 0."""
-    chosen = words[:samples] if samples else words
-    if not chosen:
-        return 0
-    return sum(sys.getsizeof(word) for word in chosen) * total // len(chosen)
-
-
 def _value_size(value: object, samples: int) -> int:
     if isinstance(value, bytes):
         return len(value) if len(value) <= INLINE_MAX else 8 + sys.getsizeof(value)

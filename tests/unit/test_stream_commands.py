@@ -18,8 +18,6 @@ from support.engines import Listener, engine, run, session
 from support.rdb import describe_stream, read_all
 from support.resp import parse
 
-NO_GROUP = b"-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option\r\n"
-
 
 def stream(of: Engine, key: bytes) -> Stream:
     value = of.instance.keyspace.databases[0].lookup(key, of.instance.now)
