@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from typing import Any, Final
 
 import click
 
 import durastore
-from durastore.cli.loading import fail, spell_size
-from durastore.persistence.aof.manifest import AofError
+from durastore.cli.loading import DAMAGED, settle, spell_size
+from durastore.cli.moment import current_moment
 from durastore.persistence.backup.catalogue import Catalogue, Catalogues, read_catalogues
 from durastore.persistence.backup.keeping import Removed, remove_old
 from durastore.persistence.backup.making import Transfer, make_backup
 from durastore.persistence.backup.reading import Verdict, Verifier
-from durastore.persistence.backup.store import Store, StoreError, open_store
+from durastore.persistence.backup.store import Store, open_store
 from durastore.persistence.disk import RealDisk
-from durastore.persistence.recording import FolderRecording, RecordingError
+from durastore.persistence.recording import FolderRecording
 from durastore.persistence.restore import spell
-
-NOTHING: Final = 1
-DAMAGED: Final = 2
-FAILED: Final = 3
 
 _HELP: Final = """\
 Back up the data of a running or stopped server.
@@ -58,7 +53,8 @@ def command(
 ) -> int:
     """Makes a backup, or looks at those that there are."""
     _check(places, only_list, verify, keep, keep_days)
-    try:
+
+    def work() -> int:
         store = open_store(places[-1], RealDisk())
         if only_list:
             return _list(read_catalogues(store), as_json)
@@ -70,16 +66,9 @@ def command(
             facts["removed"] = _remove(store, keep, keep_days, as_json)
         if as_json:
             click.echo(json.dumps(facts, indent=1))
-    except RecordingError as error:
-        fail(error)
-        return NOTHING
-    except AofError as error:
-        fail(error)
-        return DAMAGED
-    except (StoreError, OSError) as error:
-        fail(error)
-        return FAILED
-    return status
+        return status
+
+    return settle(work)
 
 
 def _check(places: tuple[str, ...], only_list: bool, verify: bool, keep: int | None, keep_days: float | None) -> None:
@@ -88,13 +77,9 @@ def _check(places: tuple[str, ...], only_list: bool, verify: bool, keep: int | N
         raise click.UsageError("Give SOURCE and DESTINATION; with --list, DESTINATION alone.")
 
 
-def _now() -> int:
-    return int(time.time() * 1000)
-
-
 def _make(source: str, store: Store, as_json: bool) -> dict[str, Any]:
-    recording = FolderRecording(RealDisk(), os.path.abspath(source), _now)
-    catalogue, transfer = make_backup(recording, store, _now(), f"durastore {durastore.__version__}")
+    recording = FolderRecording(RealDisk(), os.path.abspath(source), current_moment)
+    catalogue, transfer = make_backup(recording, store, current_moment(), f"durastore {durastore.__version__}")
     if not as_json:
         _tell_made(catalogue, transfer)
     return {**_facts(catalogue), "sent_objects": transfer.sent, "sent_bytes": transfer.sent_bytes}
@@ -145,7 +130,7 @@ def _tell_verdict(verdict: Verdict) -> None:
 
 
 def _remove(store: Store, keep: int | None, keep_days: float | None, as_json: bool) -> dict[str, Any]:
-    removed = remove_old(store, _now(), keep, keep_days)
+    removed = remove_old(store, current_moment(), keep, keep_days)
     if not as_json:
         _tell_removed(removed)
     return {"backups": removed.backups, "objects": removed.objects, "bytes": removed.size}

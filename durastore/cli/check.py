@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from durastore.cli.moment import current_moment
 from durastore.cli.offline import DATABASES, offline_engine, progress_bar, read_conf, targets_of, total_size
 from durastore.config import table as directives
 from durastore.persistence.check import TEMPORARY, Checker, FileReport, Verdict, exit_status
@@ -75,7 +76,7 @@ def command(
         databases = config[directives.DATABASES] if config is not None else DATABASES
     with _claimed(targets if fix else []):
         with progress_bar("Checking", total_size(targets), not as_json and not quiet) as progress:
-            now = int(time.time() * 1000)
+            now = current_moment()
             checker = Checker(RealDisk(), offline_engine(databases), now, progress, truncated)
             found = [(target, _check(checker, target)) for target in targets]
         reports, repairs, refusals = _repaired(checker, found) if fix else (_all(found), [], [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 
 import click
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from durastore.cli.moment import current_moment
 from durastore.cli.offline import DATABASES, offline_engine, progress_bar, read_conf, targets_of, total_size
 from durastore.commands.encoding import encoding_of
 from durastore.commands.memory import memory_of
@@ -96,7 +96,7 @@ def command(
     if databases is None:
         databases = config[directives.DATABASES] if config is not None else DATABASES
     choice = Choice(db, only, match.encode("utf-8", "surrogateescape") if match is not None else None)
-    now = int(time.time() * 1000)
+    now = current_moment()
     try:
         with progress_bar("Reading", total_size([target]), True) as progress:
             source, torn = _source(target, databases, progress)

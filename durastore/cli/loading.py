@@ -1,16 +1,26 @@
-"""What the tools that restore and back up share: they load a log to see that it is good, and tell sizes to people."""
+"""What the tools that restore and back up share: exit statuses, loading a log to see that it is good, sizes."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from typing import Final
 
 import click
 
+from durastore.cli.moment import current_moment
 from durastore.cli.offline import offline_engine
+from durastore.cli.tools import FAILED
 from durastore.persistence.aof.log import LogSettings
+from durastore.persistence.aof.manifest import AofError
+from durastore.persistence.backup.store import StoreError
 from durastore.persistence.disk import Disk
-from durastore.persistence.loader import Loader
+from durastore.persistence.loader import Loader, LoadError
+from durastore.persistence.recording import RecordingError
 from durastore.persistence.restore import LOG_PREFIX, Loaded
+
+# There is nothing to back up, or that is recorded; the data are damaged.
+NOT_RECORDED: Final = 1
+DAMAGED: Final = 2
 
 
 def _settings(folder: str) -> LogSettings:
@@ -32,7 +42,7 @@ def load_log(disk: Disk, folder: str, databases: int) -> Loaded:
     """Loads the log in a folder, as a server would.  Raises LoadError."""
     engine = offline_engine(databases)
     Loader(engine, disk, lambda: _settings(folder), lambda: "").reload_log()
-    now = int(time.time() * 1000)
+    now = current_moment()
     keys = expired = 0
     for db in engine.instance.keyspace.databases:
         keys += int(db.table.count)
@@ -51,6 +61,18 @@ def spell_size(size: int) -> str:
     return f"{amount:.1f} TB"
 
 
-def fail(error: Exception) -> None:
-    """Tells people what went wrong."""
+def settle(work: Callable[[], int]) -> int:
+    """Does a tool's work and returns its exit status, after it has told people what went wrong."""
+    try:
+        return work()
+    except RecordingError as error:
+        return _fail(error, NOT_RECORDED)
+    except (AofError, LoadError) as error:
+        return _fail(error, DAMAGED)
+    except (StoreError, OSError) as error:
+        return _fail(error, FAILED)
+
+
+def _fail(error: Exception, status: int) -> int:
     click.echo(f"Error: {error}", err=True)
+    return status

@@ -17,6 +17,11 @@ _NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z")
 _SECONDS_END: Final = 100_000_000_000
 
 
+def current_moment() -> int:
+    """Now, in Unix ms."""
+    return int(time.time() * 1000)
+
+
 def parse_moment(text: str, now: int) -> int:
     """A moment in Unix ms: ISO 8601 (local time without a zone), Unix seconds or ms, ``-1h30m`` before ``now``.
 
@@ -38,7 +43,7 @@ def moment_option(ctx: click.Context, param: click.Parameter, value: str | None)
     if value is None:
         return None
     try:
-        return parse_moment(value, int(time.time() * 1000))
+        return parse_moment(value, current_moment())
     except (ValueError, OverflowError):
         raise click.BadParameter(
             f"{value!r} is no time: give ISO 8601 (2026-01-31T12:00:05Z), Unix seconds or milliseconds, or how long "

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from typing import Any, Final
 
 import click
 
-from durastore.cli.loading import fail, load_log, spell_size
-from durastore.cli.moment import moment_option
-from durastore.persistence.aof.manifest import AofError
+from durastore.cli.loading import load_log, settle, spell_size
+from durastore.cli.moment import current_moment, moment_option
+from durastore.cli.offline import DATABASES
 from durastore.persistence.backup.catalogue import CATALOGUES, read_catalogues
 from durastore.persistence.backup.reading import find_backup
-from durastore.persistence.backup.store import Store, StoreError, is_url, open_store
+from durastore.persistence.backup.store import Store, is_url, open_store
 from durastore.persistence.copying import copy_generation
 from durastore.persistence.disk import RealDisk
-from durastore.persistence.loader import LoadError
 from durastore.persistence.recording import FolderRecording, Recording, RecordingError
 from durastore.persistence.restore import LOG_FOLDER, Loaded, Restore, Restored, no_sink, spell
-
-NOT_RECORDED: Final = 1
-DAMAGED: Final = 2
-FAILED: Final = 3
 
 _HELP: Final = """\
 Make a new data folder with the state of a moment.
@@ -46,10 +40,6 @@ Exit status: 0 restored; 1 that moment, or anything at all, is not recorded; 2 t
 """
 
 
-def _now() -> int:
-    return int(time.time() * 1000)
-
-
 def stored_at(source: str) -> Store | None:
     """The store of backups that a source names; None where it names a data folder.  Raises StoreError."""
     if is_url(source) or os.path.isdir(os.path.join(source, CATALOGUES)):
@@ -64,7 +54,7 @@ def stored_at(source: str) -> Store | None:
 @click.option("--list", "only_list", is_flag=True, help="Tell which moments can be restored.")
 @click.option("--backup", "identity", metavar="ID", help="Restore from this backup, not from the newest that can.")
 @click.option("--verify/--no-verify", default=True, help="Load the new log once (default: yes).")
-@click.option("--databases", default=16, show_default=True, help="How many databases the server has.")
+@click.option("--databases", default=DATABASES, show_default=True, help="How many databases the server has.")
 @click.option("--json", "as_json", is_flag=True, help="Tell it as JSON.")
 def command(
     source: str,
@@ -79,7 +69,8 @@ def command(
     """Restores, or lists."""
     if only_list == (target is not None):
         raise click.UsageError("Give either --list or --to FOLDER.")
-    try:
+
+    def work() -> int:
         store = stored_at(source)
         if only_list:
             _tell_moments(_moments(source, store), as_json)
@@ -87,16 +78,9 @@ def command(
         assert target is not None
         recording = _recording(source, store, at, identity)
         _restore(recording, at, target, databases if verify else 0, as_json)
-    except RecordingError as error:
-        fail(error)
-        return NOT_RECORDED
-    except (AofError, LoadError) as error:
-        fail(error)
-        return DAMAGED
-    except (StoreError, OSError) as error:
-        fail(error)
-        return FAILED
-    return 0
+        return 0
+
+    return settle(work)
 
 
 def _recording(source: str, store: Store | None, at: int | None, identity: str | None) -> Recording:
@@ -104,7 +88,7 @@ def _recording(source: str, store: Store | None, at: int | None, identity: str |
         return find_backup(store, at, identity)
     if identity is not None:
         raise click.UsageError(f"--backup: {source} is no backup.")
-    return FolderRecording(RealDisk(), os.path.abspath(source), _now)
+    return FolderRecording(RealDisk(), os.path.abspath(source), current_moment)
 
 
 def _restore(recording: Recording, at: int | None, target: str, databases: int, as_json: bool) -> None:
@@ -158,7 +142,7 @@ def _tell(recording: Recording, folder: str, restored: Restored) -> None:
 def _moments(source: str, store: Store | None) -> list[dict[str, Any]]:
     """What can be restored, generation by generation, oldest first."""
     if store is None:
-        recording = FolderRecording(RealDisk(), os.path.abspath(source), _now)
+        recording = FolderRecording(RealDisk(), os.path.abspath(source), current_moment)
         return recording.attempt(lambda: _moments_of(recording))
     found = read_catalogues(store)
     if not found.good:
