@@ -20,10 +20,10 @@ from durastore.keyspace.values import type_name
 from durastore.persistence.aof.history import generations
 from durastore.persistence.aof.manifest import SUFFIX, AofError, LogFile, Manifest, manifest_path, parse_manifest
 from durastore.persistence.aof.reader import AofReader, TornTail, complaint
-from durastore.persistence.disk import Disk, Source
+from durastore.persistence.disk import TEMPORARY_PREFIX, Disk, Source
 from durastore.persistence.duplicates import SeenKeys, find_duplicate
 from durastore.persistence.rdb import RdbError, RdbReader
-from durastore.persistence.walk import Counted, Sink, files_of, may_end_early, walk_log_file, walk_rdb
+from durastore.persistence.walk import Counted, Sink, may_end_early, walk_log_file, walk_rdb
 from durastore.protocol.parser import ERROR, REQUEST, RequestParser
 
 HISTORY = "history"
@@ -257,7 +257,7 @@ class Checker:
         path = manifest_path(folder, prefix)
         report, manifest = self._manifest(path)
         reports = [report]
-        files = files_of(manifest)
+        files = manifest.files()
         checked = [self._log_file(os.path.join(folder, each.name), _role(each)) for each in files]
         # A file that is missing is none that may end early.
         last = may_end_early([-1 if each.verdict is Verdict.MISSING else each.size for each in checked])
@@ -287,9 +287,7 @@ class Checker:
         """A file that no start reads."""
         report = FileReport(path, verdict=verdict, reason=reason)
         with _judging(report):
-            source = self._disk.open(path)
-            report.size = source.size
-            source.close()
+            report.size = self._disk.size(path)
         return report
 
     def _manifest(self, path: str) -> tuple[FileReport, Manifest]:
@@ -311,7 +309,7 @@ class Checker:
         reports = []
         for name in names:
             path = os.path.join(folder, name)
-            if name.startswith("temp-"):
+            if name.startswith(TEMPORARY_PREFIX):
                 reports.append(self.other(path, Verdict.LEFT_OVER, TEMPORARY))
             elif name not in known and not name.endswith(SUFFIX) and not name.startswith(theirs):
                 reports.append(self.other(path, Verdict.STRAY, "no start reads it"))

@@ -18,8 +18,8 @@ from durastore.persistence.aof.reader import AofReader
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.disk import Source
 from durastore.persistence.rdb import RdbError, RdbReader
+from durastore.persistence.rdb.format import MAGIC
 
-_MAGIC: Final = (b"REDIS", b"VALKEY")
 _HEAD: Final = 9
 _FOOT: Final = 8
 _PIECE: Final = 1 << 20
@@ -171,9 +171,9 @@ def _copy_file(name: str, source: Source, sink: Sink, clock: Clock | None, deep:
 
 def _read_base(tee: Tee, name: str, deep: bool) -> Extent:
     head = tee.peek(_HEAD)
-    if head.startswith(_MAGIC) and name.endswith(".rdb") and not deep:
+    if head.startswith(MAGIC) and name.endswith(".rdb") and not deep:
         return _read_checked(tee, name, head)
-    reader = _behind_rdb(tee, name) if head.startswith(_MAGIC) else AofReader(tee, name)
+    reader = _behind_rdb(tee, name) if head.startswith(MAGIC) else AofReader(tee, name)
     extent = measure(reader, Clock(), lambda offset: None, deep)
     if extent.torn:
         raise AofError(name, extent.end, extent.torn)

@@ -13,6 +13,10 @@ from mypy_extensions import mypyc_attr
 
 # What a server locks in its data folder.
 LOCK_NAME = "durastore.lock"
+# What the names of files begin with that are not whole yet, and are of no use after a crash.
+TEMPORARY_PREFIX = "temp-"
+# So much is copied at a time.
+_PIECE = 1 << 20
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -63,6 +67,17 @@ class Source(ABC):
     @abstractmethod
     def close(self) -> None:
         """Ends the use of the file."""
+
+
+def copy_from(source: Source, offset: int, file: File) -> int:
+    """Adds what stands in a source from an offset on to a file; returns how many bytes that were."""
+    copied = 0
+    while data := source.read(_PIECE):
+        wanted = data[offset:]
+        offset = max(offset - len(data), 0)
+        file.write_all(wanted)
+        copied += len(wanted)
+    return copied
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -122,6 +137,36 @@ class Disk(ABC):
     def lock(self, path: str) -> Lock:
         """Claims a folder through a lock file; raises OSError naming the holder where it is claimed already."""
 
+    def size(self, path: str) -> int:
+        """The size of a file in bytes."""
+        source = self.open(path)
+        source.close()
+        return source.size
+
+    def free_name(self, wanted: str) -> str:
+        """A path, or one with a number behind it, that nothing has yet."""
+        path = wanted
+        number = 1
+        while self.exists(path):
+            number += 1
+            path = f"{wanted}-{number}"
+        return path
+
+    def ensure_folder(self, folder: str) -> None:
+        """Makes a folder where there is none; its name is on disk then."""
+        if not self.exists(folder):
+            self.make_folder(folder)
+            self.fsync_folder(os.path.dirname(folder))
+
+    def cut(self, path: str, size: int) -> None:
+        """Takes the end off a file, and returns when that is on disk."""
+        file = self.append(path)
+        try:
+            file.truncate(size)
+            file.fsync()
+        finally:
+            file.close()
+
     def read_whole(self, path: str) -> bytes:
         """The content of a small file."""
         source = self.open(path)
@@ -136,7 +181,7 @@ class Disk(ABC):
     def write_atomically(self, path: str, data: bytes) -> None:
         """Puts a new content in place of a file so that after a crash one of both is there, whole."""
         folder, name = os.path.split(path)
-        temporary = os.path.join(folder, "temp-" + name)
+        temporary = os.path.join(folder, TEMPORARY_PREFIX + name)
         file = self.create(temporary)
         try:
             file.write_all(data)

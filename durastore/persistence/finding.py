@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from durastore.persistence.aof.manifest import SUFFIX, manifest_path
+from durastore.persistence.disk import TEMPORARY_PREFIX
+from durastore.persistence.rdb.format import MAGIC
 from durastore.persistence.walk import data_folder
 
 _PART = re.compile(r"(.+)\.\d+\.(?:base|incr)\.(?:rdb|aof)\Z")
-_MAGIC = (b"REDIS", b"VALKEY")
 
 
 class Kind(StrEnum):
@@ -87,7 +88,7 @@ def find_named(names: Names) -> list[Target]:
 
 
 def _left(name: str) -> bool:
-    return name.startswith("temp-") and name.endswith((".rdb", ".aof"))
+    return name.startswith(TEMPORARY_PREFIX) and name.endswith((".rdb", ".aof"))
 
 
 def _in_folder(folder: str) -> Iterator[Target]:
@@ -111,9 +112,9 @@ def _in_folder(folder: str) -> Iterator[Target]:
 
 def _prefixes(folder: str) -> list[str]:
     """What the names of the logs in a folder begin with: those with a manifest, or those that have lost theirs."""
-    names = sorted(os.listdir(folder))
-    whole = [name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX) and not name.startswith("temp-")]
-    parts = {match[1] for name in names if not name.startswith("temp-") and (match := _PART.match(name))}
+    names = [name for name in sorted(os.listdir(folder)) if not name.startswith(TEMPORARY_PREFIX)]
+    whole = [name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)]
+    parts = {match[1] for name in names if (match := _PART.match(name))}
     return whole + sorted(part for part in parts if not os.path.exists(manifest_path(folder, part)))
 
 
@@ -123,7 +124,7 @@ def _kind_of(path: str) -> Kind:
     name = os.path.basename(path)
     if name.endswith(".aof"):
         return Kind.AOF
-    if name.endswith(".rdb") or head.startswith(_MAGIC):
+    if name.endswith(".rdb") or head.startswith(MAGIC):
         return Kind.RDB
     if head.startswith((b"*", b"#")) or not head:
         return Kind.AOF

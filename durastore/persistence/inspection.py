@@ -23,7 +23,7 @@ from durastore.persistence.aof.reader import TornTail
 from durastore.persistence.disk import Disk
 from durastore.persistence.rdb import RdbError, RdbReader
 from durastore.persistence.replay import Replay
-from durastore.persistence.walk import Counted, files_of, may_end_early, walk_log_file
+from durastore.persistence.walk import Counted, demand_end, may_end_early, walk_log_file
 
 # With more prefixes than these, those that take least are put together.
 MOST_PREFIXES = 100_000
@@ -100,8 +100,7 @@ class RdbFile:
             while reader.next_entry():
                 stored = reader.offset - int(reader.entry_offset)
                 yield Entry(int(reader.db), reader.key, reader.value, int(reader.expire_ms), stored)
-            if reader.rest() or source.read(1):
-                raise RdbError(reader.offset, "there is data behind the end of the RDB file")
+            demand_end(reader, source)
         except RdbError as error:
             raise Unusable(f"{self._path}, offset {error.offset}: {error.reason}") from error
         finally:
@@ -132,7 +131,7 @@ def log_paths(disk: Disk, folder: str, prefix: str) -> list[str]:
         manifest = parse_manifest(path, disk.read_whole(path))
     except AofError as error:
         raise Unusable(str(error)) from error
-    return [os.path.join(folder, each.name) for each in files_of(manifest)]
+    return [os.path.join(folder, each.name) for each in manifest.files()]
 
 
 def replay_log(disk: Disk, paths: list[str], engine: Engine, progress: Callable[[int], None]) -> str:
@@ -144,7 +143,7 @@ def replay_log(disk: Disk, paths: list[str], engine: Engine, progress: Callable[
     engine.journal.enabled = False
     # Its own DELs say which keys have expired.
     keyspace.expiring = False
-    last = may_end_early([_size(disk, path) for path in paths])
+    last = may_end_early([disk.size(path) for path in paths])
     replay = Replay(engine)
     torn = ""
     for number, path in enumerate(paths):
@@ -158,12 +157,6 @@ def replay_log(disk: Disk, paths: list[str], engine: Engine, progress: Callable[
         except (AofError, RdbError) as error:
             raise Unusable(f"{path}, offset {error.offset}: {error.reason}") from error
     return torn
-
-
-def _size(disk: Disk, path: str) -> int:
-    source = disk.open(path)
-    source.close()
-    return source.size
 
 
 @dataclass

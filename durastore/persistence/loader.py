@@ -28,11 +28,11 @@ from durastore.persistence.aof.manifest import (
     parse_manifest,
     store_manifest,
 )
-from durastore.persistence.aof.reader import PIECE, TornTail
-from durastore.persistence.disk import Disk
+from durastore.persistence.aof.reader import TornTail
+from durastore.persistence.disk import Disk, copy_from
 from durastore.persistence.rdb import RdbError
 from durastore.persistence.replay import Replay
-from durastore.persistence.walk import Counted, files_of, may_end_early, walk_log_file, walk_rdb
+from durastore.persistence.walk import Counted, may_end_early, walk_log_file, walk_rdb
 
 log = logging.getLogger("durastore.persistence")
 
@@ -182,7 +182,7 @@ class Loader:
         if manifest is None:
             raise LoadError("There is no append only file to load")
         settings = self._settings()
-        paths = [os.path.join(settings.folder, each.name) for each in files_of(manifest)]
+        paths = [os.path.join(settings.folder, each.name) for each in manifest.files()]
         sizes = [self._size(path) for path in paths]
         self.bytes_loaded = 0
         self.bytes_total = sum(sizes)
@@ -203,9 +203,7 @@ class Loader:
     def _size(self, path: str) -> int:
         if not self._disk.exists(path):
             raise LoadError(f"The append only file {path} is missing")
-        source = self._disk.open(path)
-        source.close()
-        return source.size
+        return self._disk.size(path)
 
     def _load_file(self, path: str, last: bool) -> Iterator[None]:
         try:
@@ -233,22 +231,16 @@ class Loader:
             offset,
             aside,
         )
-        self._cut(path, offset)
+        self._disk.cut(path, offset)
 
     def _set_aside(self, path: str, offset: int) -> str:
         """Copies the end of a file into one beside it, which is on disk then; its name."""
-        aside = f"{path}.damaged-{offset}"
-        number = 1
-        while self._disk.exists(aside):
-            number += 1
-            aside = f"{path}.damaged-{offset}-{number}"
+        aside = self._disk.free_name(f"{path}.damaged-{offset}")
         source = self._disk.open(path)
         try:
             file = self._disk.create(aside)
             try:
-                while data := source.read(PIECE):
-                    file.write_all(data[offset:])
-                    offset = max(offset - len(data), 0)
+                copy_from(source, offset, file)
                 file.fsync()
             finally:
                 file.close()
@@ -270,12 +262,4 @@ class Loader:
             size - offset,
             offset,
         )
-        self._cut(path, offset)
-
-    def _cut(self, path: str, offset: int) -> None:
-        file = self._disk.append(path)
-        try:
-            file.truncate(offset)
-            file.fsync()
-        finally:
-            file.close()
+        self._disk.cut(path, offset)

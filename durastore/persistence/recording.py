@@ -18,8 +18,9 @@ from typing import Final, TypeVar
 from durastore.persistence.aof.history import Generation, generations
 from durastore.persistence.aof.manifest import SUFFIX, AofError, LogFile, Manifest, parse_manifest
 from durastore.persistence.aof.moments import noted_moment
-from durastore.persistence.disk import Disk, Source
+from durastore.persistence.disk import TEMPORARY_PREFIX, Disk, Source
 from durastore.persistence.rdb import RdbError, RdbReader
+from durastore.persistence.rdb.format import MAGIC
 
 # How often a reader begins anew because files were removed while it looked.
 ATTEMPTS: Final = 10
@@ -127,7 +128,7 @@ class FolderRecording(Recording):
             line = source.read(_HEAD).partition(b"\n")[0]
         finally:
             source.close()
-        if not line.startswith((b"REDIS", b"VALKEY")):
+        if not line.startswith(MAGIC):
             return noted_moment(line)
         source = self._disk.open(path)
         try:
@@ -169,4 +170,5 @@ def _manifests(disk: Disk, folder: str) -> list[str]:
         names = disk.list(folder)
     except (NotADirectoryError, PermissionError):
         return []
-    return [os.path.join(folder, name) for name in names if name.endswith(SUFFIX) and not name.startswith("temp-")]
+    whole = [name for name in names if name.endswith(SUFFIX) and not name.startswith(TEMPORARY_PREFIX)]
+    return [os.path.join(folder, name) for name in whole]

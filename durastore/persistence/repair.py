@@ -9,12 +9,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from durastore.persistence.aof.reader import PIECE
+from durastore.persistence.aof.reader import PIECE, log_parser
 from durastore.persistence.check import HISTORY, FileReport, Verdict, shown
-from durastore.persistence.disk import Disk, File, Source
-from durastore.protocol.parser import REQUEST, RequestParser
-
-_NO_LIMIT = 1 << 62
+from durastore.persistence.disk import Disk, copy_from
+from durastore.protocol.parser import REQUEST
 
 
 class RepairRefused(Exception):
@@ -50,29 +48,20 @@ def cut_torn_end(disk: Disk, report: FileReport, stamp: str) -> Repair:
     path = report.path
     commands, first = _lost_commands(disk, path, report.offset)
     original = _keep(disk, path, f"{path}.damaged-{stamp}", report.size)
-    file = disk.append(path)
-    try:
-        file.truncate(report.offset)
-        file.fsync()
-    finally:
-        file.close()
+    disk.cut(path, report.offset)
     disk.fsync_folder(os.path.dirname(path))
     return Repair(path, original, report.offset, report.lost, commands, first)
 
 
 def _keep(disk: Disk, path: str, wanted: str, size: int) -> str:
     """Copies a file, so that the copy is on disk under its name; returns its path."""
-    kept = wanted
-    number = 1
-    while disk.exists(kept):
-        number += 1
-        kept = f"{wanted}-{number}"
+    kept = disk.free_name(wanted)
     source = disk.open(path)
     whole = False
     try:
         file = disk.create(kept)
         try:
-            if _copy(source, file) != size:
+            if copy_from(source, 0, file) != size:
                 raise RepairRefused(f"{path} has changed while it was checked")
             file.fsync()
             whole = True
@@ -86,18 +75,9 @@ def _keep(disk: Disk, path: str, wanted: str, size: int) -> str:
     return kept
 
 
-def _copy(source: Source, file: File) -> int:
-    size = 0
-    while piece := source.read(PIECE):
-        file.write_all(piece)
-        size += len(piece)
-    return size
-
-
 def _lost_commands(disk: Disk, path: str, offset: int) -> tuple[int, str]:
     """How many whole commands stand behind an offset, as far as they can be told, and the first of them."""
-    parser = RequestParser(_NO_LIMIT, _NO_LIMIT)
-    parser.annotations = True
+    parser = log_parser()
     commands = 0
     first = ""
     source = disk.open(path)

@@ -16,13 +16,13 @@ from durastore.persistence.aof.history import Generation, is_increment
 from durastore.persistence.aof.manifest import LogFile, Manifest, store_manifest
 from durastore.persistence.aof.moments import FOREVER
 from durastore.persistence.copying import Copy, Sink, copy_generation
-from durastore.persistence.disk import Disk
+from durastore.persistence.disk import TEMPORARY_PREFIX, Disk
 from durastore.persistence.recording import Recording, RecordingError
 
 # What Redis and durastore look for by default.
 LOG_FOLDER: Final = "appendonlydir"
 LOG_PREFIX: Final = "appendonly.aof"
-_STAGING: Final = "temp-restore"
+_STAGING: Final = TEMPORARY_PREFIX + "restore"
 # A file system of its own has it.
 _NOTHING: Final = {"lost+found", _STAGING}
 
@@ -126,9 +126,7 @@ class Restore:
         return restored
 
     def _make_target(self) -> None:
-        if not self._disk.exists(self._folder):
-            self._disk.make_folder(self._folder)
-            self._disk.fsync_folder(os.path.dirname(self._folder))
+        self._disk.ensure_folder(self._folder)
         there = [name for name in self._disk.list(self._folder) if name not in _NOTHING]
         if there:
             raise RecordingError(f"{self._folder} is not empty: it holds {', '.join(there[:3])}")
@@ -151,7 +149,7 @@ class Restore:
             copy = copy_generation(opened, lambda file: self._sink(manifest, file), at)
         store_manifest(disk, self._staging, LOG_PREFIX, manifest)
         loaded = self._verify(self._staging) if self._verify is not None else None
-        names = [each.name for each in [*([manifest.base] if manifest.base else []), *manifest.increments]]
+        names = [each.name for each in manifest.files()]
         size = sum(extent.end for _, extent in copy.files)
         return Restored(copy, generation, names, size, loaded)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import trio
 
 from durastore.engine.engine import Engine
-from durastore.persistence.disk import Disk, File
+from durastore.persistence.disk import TEMPORARY_PREFIX, Disk, File
 from durastore.persistence.serializer import Serializer
 from durastore.persistence.snapshot import Snapshot
 
@@ -223,7 +223,7 @@ class Saver:
 
     @staticmethod
     def _temporary(path: str) -> str:
-        return os.path.join(os.path.dirname(path), f"temp-{os.getpid()}.rdb")
+        return os.path.join(os.path.dirname(path), f"{TEMPORARY_PREFIX}{os.getpid()}.rdb")
 
     def _succeeded(self, dirty: int, keys: int, begun: float) -> None:
         self._engine.instance.dirty -= dirty

@@ -10,12 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
 from durastore.keyspace.limits import Limits
-from durastore.persistence.aof.manifest import AofError, LogFile, Manifest
+from durastore.persistence.aof.manifest import AofError
 from durastore.persistence.aof.reader import AofReader, TornTail, whole_up_to
 from durastore.persistence.disk import Disk, Source
 from durastore.persistence.rdb import RdbError, RdbReader
+from durastore.persistence.rdb.format import MAGIC
 
-_MAGIC = (b"REDIS", b"VALKEY")
 _HEADER = 9
 
 
@@ -81,11 +81,16 @@ def walk_rdb(source: Source, sink: Sink, now: int, merge: bool) -> Iterator[None
         reader = RdbReader(source, source.size, sink.limits)
         reader.read_header()
         yield from sink.entries(reader, now, merge)
-        rest = reader.rest()
-        if rest or source.read(1):
-            raise RdbError(reader.offset - len(rest), "there is data behind the end of the RDB file")
+        demand_end(reader, source)
     finally:
         source.close()
+
+
+def demand_end(reader: RdbReader, source: Source) -> None:
+    """Raises RdbError where anything stands in the source behind the RDB part that was read."""
+    rest = reader.rest()
+    if rest or source.read(1):
+        raise RdbError(reader.offset - len(rest), "there is data behind the end of the RDB file")
 
 
 def walk_log_file(disk: Disk, source: Source, path: str, sink: Sink) -> Iterator[None]:
@@ -97,7 +102,7 @@ def walk_log_file(disk: Disk, source: Source, path: str, sink: Sink) -> Iterator
     start = 0
     try:
         head = source.read(_HEADER)
-        if head.startswith(_MAGIC):
+        if head.startswith(MAGIC):
             rdb = RdbReader(_Prefixed(head, source), source.size, sink.limits)
             rdb.read_header()
             yield from sink.entries(rdb, -1, False)
@@ -138,11 +143,6 @@ def _whole_up_to(disk: Disk, path: str, start: int, end: int) -> int:
         return whole_up_to(source, path, start, end)
     finally:
         source.close()
-
-
-def files_of(manifest: Manifest) -> list[LogFile]:
-    """The files to read, in their order."""
-    return [*([manifest.base] if manifest.base else []), *manifest.increments]
 
 
 def may_end_early(sizes: list[int]) -> int:

@@ -288,7 +288,13 @@ def test_damage_and_torn_ends_are_told(folder: Path, capsys: pytest.CaptureFixtu
     assert main(["inspect", "--json", str(folder)]) == 2
     assert "checksum" in capsys.readouterr().err
     rdb = folder / "dump.rdb"
-    rdb.write_bytes(rdb.read_bytes().replace(b"value", b"volue"))
+    whole = rdb.read_bytes()
+    rdb.write_bytes(whole + b"more")
+    for tool in ("inspect", "check"):
+        assert main([tool, str(rdb)]) == 2
+        told = capsys.readouterr()
+        assert f"offset {len(whole)}" in told.out + told.err, "where it begins"
+    rdb.write_bytes(whole.replace(b"value", b"volue"))
     assert main(["inspect", "--export", "jsonl", str(rdb)]) == 2
     assert "wrong checksum" in capsys.readouterr().err
 

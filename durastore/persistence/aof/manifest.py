@@ -74,6 +74,10 @@ class Manifest:
     increments: list[LogFile] = field(default_factory=list)
     history: list[LogFile] = field(default_factory=list)
 
+    def files(self) -> list[LogFile]:
+        """The files to read, in their order."""
+        return [*([self.base] if self.base else []), *self.increments]
+
     def render(self) -> bytes:
         """The manifest's text."""
         files = [*([self.base] if self.base else []), *self.history, *self.increments]

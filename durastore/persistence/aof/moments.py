@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from durastore.persistence.aof.manifest import AofError
-from durastore.persistence.aof.reader import NO_LIMIT, AofReader, TornTail, complaint
-from durastore.protocol.parser import ERROR, REQUEST, RequestParser
+from durastore.persistence.aof.reader import AofReader, TornTail, complaint, log_parser
+from durastore.protocol.parser import ERROR, REQUEST
 
 FOREVER: Final = 1 << 62
 _NOTE: Final = re.compile(rb"#TS:([0-9]{1,12})\r?\Z")
@@ -83,8 +83,7 @@ class _Commands:
         self._clock = clock
         self._extent = extent
         self._file = file
-        self._parser = RequestParser(NO_LIMIT, NO_LIMIT)
-        self._parser.annotations = True
+        self._parser = log_parser()
         self._fed = extent.end
         self._good = extent.end
         self._in_transaction = False
@@ -175,8 +174,7 @@ def measure(reader: AofReader, clock: Clock, take: Callable[[int], None], deep: 
 
 
 def _check_commands(name: str, offset: int, stretch: bytes) -> None:
-    parser = RequestParser(NO_LIMIT, NO_LIMIT)
-    parser.annotations = True
+    parser = log_parser()
     parser.feed(stretch)
     while (outcome := parser.next()) == REQUEST:
         pass

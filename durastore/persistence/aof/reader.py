@@ -21,7 +21,7 @@ PIECE: Final = 1 << 20
 # So much more than is needed is read at a time.
 _AHEAD: Final = 1 << 18
 # What a foreign file may hold is limited by the machine, not by a client's limits.
-NO_LIMIT: Final = 0x3FFFFFFFFFFFFFFF
+_NO_LIMIT: Final = 0x3FFFFFFFFFFFFFFF
 _NEXT_CHAIN: Final = b"\n" + CHAIN_START
 # So many places are looked at where a stretch of damaged length may end.
 _ENDS: Final = 64
@@ -202,14 +202,20 @@ def complaint(error: bytes) -> str:
     return error.removeprefix(b"ERR Protocol error: ").decode("utf-8", "replace")
 
 
+def log_parser() -> RequestParser:
+    """A parser of what stands in a log."""
+    parser = RequestParser(_NO_LIMIT, _NO_LIMIT)
+    parser.annotations = True
+    return parser
+
+
 def whole_up_to(source: Source, name: str, start: int, end: int) -> int:
     """Up to where the commands between two offsets of a file are whole.
 
     A transaction that has no end counts for nothing.  Raises AofError, which tells where it begins, where there is
     something that is no command.
     """
-    parser = RequestParser(NO_LIMIT, NO_LIMIT)
-    parser.annotations = True
+    parser = log_parser()
     skip = start
     while skip:
         skip -= len(source.read(min(skip, PIECE)))

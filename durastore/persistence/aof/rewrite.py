@@ -29,7 +29,7 @@ from durastore.persistence.aof.manifest import (
 )
 from durastore.persistence.aof.writer import AofWriter
 from durastore.persistence.commands import CommandSerializer
-from durastore.persistence.disk import Disk
+from durastore.persistence.disk import TEMPORARY_PREFIX, Disk
 from durastore.persistence.saver import publish, write_file, write_file_now
 from durastore.persistence.serializer import Serializer
 from durastore.persistence.snapshot import Snapshot
@@ -97,10 +97,11 @@ class Rewriter:
     def _path(self, file: LogFile) -> str:
         return os.path.join(self._settings.folder, file.name)
 
+    def _temporary(self, file: LogFile) -> str:
+        return os.path.join(self._settings.folder, TEMPORARY_PREFIX + file.name)
+
     def _size(self, file: LogFile) -> int:
-        source = self._disk.open(self._path(file))
-        source.close()
-        return source.size
+        return self._disk.size(self._path(file))
 
     def _size_if_there(self, file: LogFile) -> int:
         return self._size(file) if self._disk.exists(self._path(file)) else 0
@@ -149,7 +150,7 @@ class Rewriter:
 
     def _remove_leftovers(self) -> None:
         for name in self._disk.list(self._settings.folder):
-            if name.startswith("temp-"):
+            if name.startswith(TEMPORARY_PREFIX):
                 self._disk.remove(os.path.join(self._settings.folder, name))
 
     def _new_increment(self, manifest: Manifest) -> LogFile:
@@ -171,10 +172,15 @@ class Rewriter:
 
     def _put_in_place(self, manifest: Manifest) -> None:
         """Stores a manifest, in which history that is not to be kept is marked."""
+        self._expire_history(manifest)
+        settings = self._settings
+        store_manifest(self._disk, settings.folder, settings.filename, manifest)
+
+    def _expire_history(self, manifest: Manifest) -> bool:
+        """Marks history in a manifest that is not to be kept by now; whether there was any."""
         settings = self._settings
         now = int(time.time() * 1000)
-        expire_history(manifest, self._size_if_there, now, settings.history_max_age, settings.history_max_size)
-        store_manifest(self._disk, settings.folder, settings.filename, manifest)
+        return expire_history(manifest, self._size_if_there, now, settings.history_max_age, settings.history_max_size)
 
     def _remove_old(self, manifest: Manifest) -> None:
         """Removes what a manifest that is in place no longer needs; that it is still there does no harm."""
@@ -196,7 +202,7 @@ class Rewriter:
         return Snapshot(self._keyspace, self._base_serializer(), aux, at_once)
 
     def _write_base_now(self, base: LogFile) -> None:
-        temporary = os.path.join(self._settings.folder, "temp-" + base.name)
+        temporary = self._temporary(base)
         snapshot = self._begin_snapshot(at_once=True)
         try:
             write_file_now(snapshot, self._disk, temporary)
@@ -218,8 +224,7 @@ class Rewriter:
 
     def _prune_in(self, manifest: Manifest) -> None:
         settings = self._settings
-        now = int(time.time() * 1000)
-        if expire_history(manifest, self._size_if_there, now, settings.history_max_age, settings.history_max_size):
+        if self._expire_history(manifest):
             store_manifest(self._disk, settings.folder, settings.filename, manifest)
         remove_history(self._disk, settings.folder, settings.filename, manifest)
 
@@ -334,7 +339,7 @@ class Rewriter:
 
     async def _write_base(self, base: LogFile) -> None:
         assert self.snapshot is not None
-        temporary = os.path.join(self._settings.folder, "temp-" + base.name)
+        temporary = self._temporary(base)
         await write_file(self.snapshot, self._disk, temporary, self._cpu_percent, self._settings.incremental_fsync)
         await trio.to_thread.run_sync(publish, self._disk, temporary, self._path(base))
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from typing import Any, Final
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from durastore.persistence.disk import Disk
-
-_PIECE: Final = 1 << 20
+from durastore.persistence.disk import TEMPORARY_PREFIX, Disk
 
 
 class StoreError(Exception):
@@ -57,16 +55,10 @@ class FolderStore(Store):
         path = self._path(folder)
         try:
             names = disk.list(path) if disk.exists(path) else []
-            return {
-                f"{folder}/{name}": self._size(f"{folder}/{name}") for name in names if not name.startswith("temp-")
-            }
+            whole = [name for name in names if not name.startswith(TEMPORARY_PREFIX)]
+            return {f"{folder}/{name}": disk.size(self._path(f"{folder}/{name}")) for name in whole}
         except OSError as error:
             raise _failure(path, error) from error
-
-    def _size(self, name: str) -> int:
-        source = self._disk.open(self._path(name))
-        source.close()
-        return source.size
 
     def get(self, name: str) -> bytes:
         """See Store."""
@@ -82,9 +74,7 @@ class FolderStore(Store):
         folder = os.path.dirname(path)
         try:
             for each in (self.name, folder):
-                if not disk.exists(each):
-                    disk.make_folder(each)
-                    disk.fsync_folder(os.path.dirname(each))
+                disk.ensure_folder(each)
             disk.write_atomically(path, data)
         except OSError as error:
             raise _failure(path, error) from error

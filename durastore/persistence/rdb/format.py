@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+# What RDB files begin with.
+MAGIC: Final = (b"REDIS", b"VALKEY")
 # What files and DUMP payloads are written as.  Version 80 (magic VALKEY) is for hashes with fields that expire.
 RDB_VERSION: Final = 11
 VALKEY_VERSION: Final = 80
