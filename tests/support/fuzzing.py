@@ -1,13 +1,15 @@
 """Damaged and hostile files, made out of real ones by a seed, and what becomes of them.
 
-RDB files, DUMP payloads through RESTORE, and append-only files.  Whatever they hold, they load or are refused with the
+RDB files, DUMP payloads through RESTORE, append-only files, and manifests.  Whatever they hold, they load or are refused with the
 error that is meant for it, soon, and in memory in proportion to their size.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
+import os
 import random
 import time
 import traceback
@@ -20,6 +22,7 @@ from durastore.engine.engine import Engine
 from durastore.engine.session import Session
 from durastore.persistence.aof.annotations import CHAIN_START, stretch_checksum, stretch_header
 from durastore.persistence.aof.log import LogSettings
+from durastore.persistence.aof.manifest import AofError, LogFile, Manifest, parse_manifest
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.loader import Loader, LoadError
 from durastore.persistence.rdb import RdbError, RdbReader, dump_value
@@ -50,6 +53,14 @@ _TEXTS = [
     b"\r\n",
     b"REDIS0011",
 ]  # fmt: skip
+
+
+# What reads all that a value has beside its elements.
+_READS: dict[bytes, tuple[tuple[str, ...], ...]] = {
+    b"stream": (("XINFO", "STREAM", "k", "FULL"), ("XINFO", "GROUPS", "k"), ("XADD", "k", "*", "f", "v")),
+    b"hash": (("HPEXPIRETIME", "k", "FIELDS", "1", "f"), ("HGETALL", "k")),
+    b"zset": (("ZRANGE", "k", "0", "-1", "WITHSCORES"), ("ZINCRBY", "k", "1", "m")),
+}
 
 
 def mutate(data: bytes, others: list[bytes], pieces: list[bytes], chance: random.Random) -> bytes:
@@ -153,6 +164,8 @@ class Restore:
         if reply == b"+OK\r\n":
             for words in (("TYPE", "k"), ("OBJECT", "ENCODING", "k"), ("DUMP", "k"), ("MEMORY", "USAGE", "k")):
                 _call(client, *words)
+            for words in _READS.get(_call(client, "TYPE", "k")[1:-2], ()):
+                _call(client, *words)
             describe_value(content_of(self._engine, b"k"))
         else:
             assert reply.startswith((b"-ERR Bad data format", b"-ERR DUMP payload version or checksum")), reply
@@ -209,6 +222,38 @@ class Aof:
         content(self._engine.instance.keyspace.databases[0])
 
 
+class Manifests:
+    """Manifests, with a checksum and without one."""
+
+    name = "manifest"
+
+    def __init__(self) -> None:
+        manifest = Manifest(
+            LogFile("appendonly.aof.7.base.rdb", 7, "b", 1_700_000_000_000),
+            [LogFile("appendonly.aof.9.incr.aof", 9, "i"), LogFile("appendonly.aof.10.incr.aof", 10, "i")],
+            [LogFile("a name", 1, "h", 1_600_000_000_000, 1_700_000_000_000), LogFile("old", 2, "h")],
+        )
+        ours = manifest.render()
+        self.files = [ours, ours.partition(b"\n")[2], b"file appendonly.aof seq 1 type b\n"]
+
+    def case(self, chance: random.Random) -> bytes:
+        pieces = [b"\n", b" ", b'"', b"\\x00", b"\0", b"/", b"..", b"#", b"9" * 20, b"-1", b"type", b"seq", b"file", b"h"]
+        pieces += [b"type h until 1", b'"a\\x00b"', b"9" * 5000, b"since", b"\xff", b"''"]
+        return mutate(chance.choice(self.files), self.files, pieces, chance)
+
+    def run(self, data: bytes) -> None:
+        try:
+            manifest = parse_manifest("/a/f.manifest", data)
+        except AofError:
+            return
+        again = parse_manifest("/a/f.manifest", manifest.render())
+        assert again == manifest
+        for each in (*manifest.files(), *manifest.history):
+            # What the system's calls take as the name of a file in that folder.
+            with contextlib.suppress(OSError):
+                os.stat(os.path.join("/nonexistent", each.name))
+
+
 def settings() -> LogSettings:
     return LogSettings(
         folder="/a", filename="f", fsync="no", timestamps=False, rdb_preamble=True, no_fsync_on_rewrite=False,
@@ -216,7 +261,9 @@ def settings() -> LogSettings:
     )  # fmt: skip
 
 
-KINDS: dict[str, Callable[[], Rdb | Restore | Aof]] = {"rdb": Rdb, "restore": Restore, "aof": Aof}
+KINDS: dict[str, Callable[[], Rdb | Restore | Aof | Manifests]] = {
+    "rdb": Rdb, "restore": Restore, "aof": Aof, "manifest": Manifests,
+}  # fmt: skip
 
 
 class Complaints(logging.Handler):

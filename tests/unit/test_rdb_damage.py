@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
+from durastore.keyspace.packed import pack
 from durastore.keyspace.streams import Stream
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import RdbError, RdbReader, RdbWriter, dump_value, load_dump
+from durastore.persistence.rdb.format import TYPE_HASH_LISTPACK_EX_PRE_GA
 from support.values import hash_of, set_of, zset_of
 
 FILES = sorted((Path(__file__).parents[2] / "fixtures" / "rdb").glob("*.rdb"))
@@ -151,6 +153,9 @@ def test_arbitrary_payloads(body: bytes, kind: int, version: int) -> None:
         b"\x12\x01k\x80\xff\xff\xff\xff\x02",
         b"\x15\x01k\x80\xff\xff\xff\xff",
         b"\x09\x01k\x08\x01\xfe\xff\xff\xff\x7f\x01\xff",
+        # A stream of no nodes that says how many entries it has.
+        b"\x0f\x01k\x00\x81\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\x15\x01k\x00\x81\x80\x00\x00\x00\x00\x00\x00\x00",
     ],
 )
 def test_impossible_lengths_reserve_nothing(body: bytes, known_size: bool) -> None:
@@ -163,3 +168,10 @@ def test_impossible_lengths_reserve_nothing(body: bytes, known_size: bool) -> No
     finally:
         tracemalloc.stop()
     assert peak < 4_000_000
+
+
+def test_an_expiry_of_thousands_of_digits_is_refused() -> None:
+    row = pack([b"field", b"value", b"9" * 5000])
+    body = bytes([TYPE_HASH_LISTPACK_EX_PRE_GA]) + b"\x01k\x80" + len(row).to_bytes(4, "big") + row
+    with pytest.raises(RdbError, match="impossible expiry of a hash field"):
+        load(b"REDIS0012\xfe\x00" + body + b"\xff" + bytes(8))

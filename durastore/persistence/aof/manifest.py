@@ -20,6 +20,8 @@ from durastore.protocol.parser import split_line
 
 SUFFIX = ".manifest"
 _CHECKSUM = b"#CRC64:"
+# Sequence numbers and moments have no more digits.
+_DIGITS = 15
 
 
 class AofError(Exception):
@@ -129,11 +131,11 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
         if words is None or len(words) < 6 or len(words) % 2:
             raise AofError(path, -1, f"{where}: expected 'file NAME seq NUMBER type TYPE'")
         values = {words[i].lower(): words[i + 1] for i in range(0, len(words), 2)}
-        if not {b"file", b"seq", b"type"} <= values.keys() or not values[b"seq"].isdigit():
+        if not {b"file", b"seq", b"type"} <= values.keys() or not _is_number(values[b"seq"]):
             raise AofError(path, -1, f"{where}: expected 'file NAME seq NUMBER type TYPE'")
         name = os.fsdecode(values[b"file"])
-        if os.path.basename(name) != name or not name:
-            raise AofError(path, -1, f"{where}: a file name must not have a folder in it")
+        if os.path.basename(name) != name or not name or "\0" in name:
+            raise AofError(path, -1, f"{where}: a file name must have neither a folder nor a NUL in it")
         entry = LogFile(
             name,
             int(values[b"seq"]),
@@ -157,8 +159,12 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
     return manifest
 
 
+def _is_number(word: bytes) -> bool:
+    return word.isdigit() and len(word) <= _DIGITS
+
+
 def _moment(word: bytes) -> int:
-    return int(word) if word.isdigit() and len(word) < 16 else 0
+    return int(word) if _is_number(word) else 0
 
 
 def manifest_path(folder: str, prefix: str) -> str:

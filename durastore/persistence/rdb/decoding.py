@@ -28,6 +28,8 @@ from durastore.persistence.rdb.streams import load_stream
 
 _NUMBER: Final = re.compile(rb"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
 _INFINITY: Final = re.compile(rb"[+-]?inf(?:inity)?\Z", re.IGNORECASE)
+# A moment in milliseconds has no more digits than this.
+_DIGITS: Final = 19
 _MODULE_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -256,9 +258,10 @@ def _listpack_ex(cursor: Cursor, kind: i64) -> Hash | None:
     for i in range(0, len(items), 3):
         field = items[i]
         fields[field] = items[i + 1]
-        if not items[i + 2].isdigit():
+        digits = items[i + 2]
+        if not digits.isdigit() or len(digits) > _DIGITS:
             cursor.fail("impossible expiry of a hash field")
-        when = int(items[i + 2])
+        when = int(digits)
         if when:
             expires[field] = _expiry(cursor, when)
     if len(fields) * 3 != len(items):

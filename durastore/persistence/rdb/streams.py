@@ -152,7 +152,7 @@ def load_stream(cursor: Cursor, kind: i64) -> Stream:
             raise RdbError(error.offset, error.reason) from None
         if not stream.add_node(node):
             cursor.fail("stream entries do not rise")
-    length = cursor.unsigned()
+    length: i64 = cursor.number()
     if length != stream.length:
         cursor.fail(f"stream of {stream.length} entries says that it has {length}")
     stream.last_id = (cursor.unsigned(), cursor.unsigned())
@@ -163,7 +163,7 @@ def load_stream(cursor: Cursor, kind: i64) -> Stream:
         stream.max_deleted_id = (cursor.unsigned(), cursor.unsigned())
         stream.added = cursor.unsigned()
     else:
-        stream.added = length
+        stream.added = int(length)
     if not stream.loaded():
         cursor.fail("stream has an entry above its last id")
     remaining = cursor.count()
