@@ -20,6 +20,7 @@ from durastore.keyspace.values import type_name
 from durastore.persistence.aof.history import generations
 from durastore.persistence.aof.manifest import SUFFIX, AofError, LogFile, Manifest, manifest_path, parse_manifest
 from durastore.persistence.aof.reader import AofReader, TornTail, complaint
+from durastore.persistence.aof.transaction import Transaction
 from durastore.persistence.disk import TEMPORARY_PREFIX, Disk, Source
 from durastore.persistence.duplicates import SeenKeys, find_duplicate
 from durastore.persistence.rdb import RdbError, RdbReader
@@ -116,7 +117,7 @@ class Examiner(Sink):
         self._databases = len(engine.instance.keyspace.databases)
         self._client = replay_session(engine).client
         self._contents = contents
-        self._in_transaction = False
+        self._transaction = Transaction()
         self._types: dict[bytes, int] = {}
         self._names: dict[bytes, int] = {}
         self._last_key = (0, b"")
@@ -162,12 +163,12 @@ class Examiner(Sink):
 
     def in_transaction(self) -> bool:
         """See Sink."""
-        return self._in_transaction
+        return self._transaction.is_open
 
     def commands(self, reader: AofReader, path: str) -> Iterator[None]:
         """See Sink."""
         contents = self._contents
-        self._in_transaction = False
+        self._transaction = Transaction()
         parser = replay_session(self._engine).parser
         begin = int(reader.offset)
         while True:
@@ -185,7 +186,7 @@ class Examiner(Sink):
                 begin = int(reader.offset) - len(piece)
             begin = self._piece(parser, piece, int(reader.offset), begin, path)
             yield
-        if self._in_transaction:
+        if self._transaction.is_open:
             raise TornTail(int(reader.offset), "the file ends within a transaction")
 
     def _piece(self, parser: RequestParser, piece: bytes, end: int, begin: int, path: str) -> int:
@@ -213,10 +214,7 @@ class Examiner(Sink):
         name = command.name
         if name in _ENDING:
             raise AofError(path, offset, f"the command '{name.decode()}' ended the replay")
-        if name == b"multi":
-            self._in_transaction = True
-        elif name in (b"exec", b"discard", b"reset"):
-            self._in_transaction = False
+        self._transaction.follow(name, offset)
         self._names[name] = self._names.get(name, 0) + 1
 
 

@@ -38,7 +38,7 @@ class CommandSerializer(Serializer):
         super().__init__()
         self._out = BytesWriter()
         # What is left of an unfinished value.
-        self._requests: Iterator[list[bytes]] = iter(())
+        self._pieces: Iterator[bytes] = iter(())
 
     def begin(self, aux: list[tuple[bytes, bytes]]) -> None:
         """Nothing: a log of commands has no head."""
@@ -55,24 +55,28 @@ class CommandSerializer(Serializer):
     def entry(self, key: bytes, value: object, expire_ms: i64) -> None:
         """A key, its value, and its expiry (Unix milliseconds, -1: none)."""
         self._complete()
-        if isinstance(value, RawString):
-            value = bytes(value.data)
-        if isinstance(value, bytes):
-            request = [b"SET", key, value]
+        text = value.data if isinstance(value, RawString) else value
+        if isinstance(text, (bytes, bytearray)) and len(text) > PART:
+            self._go_on_with(_long_string(key, text, int(expire_ms)))
+        elif isinstance(text, (bytes, bytearray)):
+            request = [b"SET", key, bytes(text)]
             if expire_ms != -1:
                 request.append(b"PXAT")
                 request.append(b"%d" % expire_ms)
             self._add(request)
         else:
-            self._requests = _requests(key, value, int(expire_ms))
-            self.unfinished = True
-            self.more()
+            self._go_on_with(map(encode_request, _requests(key, value, int(expire_ms))))
+
+    def _go_on_with(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self.unfinished = True
+        self.more()
 
     def more(self) -> None:
         """The next part of an unfinished value."""
         enough = len(self._out) + PART
-        for request in self._requests:
-            self._add(request)
+        for piece in self._pieces:
+            self._out.write(piece)
             if len(self._out) >= enough:
                 return
         self.unfinished = False
@@ -97,6 +101,15 @@ class CommandSerializer(Serializer):
 
     def _add(self, argv: list[bytes]) -> None:
         self._out.write(encode_request(argv))
+
+
+def _long_string(key: bytes, text: bytes | bytearray, expire_ms: int) -> Iterator[bytes]:
+    """The SET of a long string, in pieces."""
+    words = b"3" if expire_ms == -1 else b"5"
+    yield b"*%b\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n" % (words, len(key), key, len(text))
+    for start in range(0, len(text), PART):
+        yield bytes(text[start : start + PART])
+    yield b"\r\n" if expire_ms == -1 else b"\r\n$4\r\nPXAT\r\n$%d\r\n%d\r\n" % (len(str(expire_ms)), expire_ms)
 
 
 def _requests(key: bytes, value: object, expire_ms: int) -> Iterator[list[bytes]]:

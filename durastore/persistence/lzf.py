@@ -127,8 +127,17 @@ def compress_python(data: bytes) -> bytes | None:
     rest: i64 = size - start
     if len(out) + rest + (rest + _LITERALS - 1) // _LITERALS > limit:
         return None
+    out.write(literals(data[start:]))
+    return out.getvalue()
+
+
+def literals(data: bytes) -> bytes:
+    """The form of data that cannot be compressed: longer than it by a byte for each 32."""
+    out = BytesWriter()
+    start: i64 = 0
+    size: i64 = len(data)
     while start < size:
-        run = size - start
+        run: i64 = size - start
         if run > _LITERALS:
             run = _LITERALS
         out.append(u8(run - 1))

@@ -1,7 +1,7 @@
 """Damaged and hostile files, made out of real ones by a seed, and what becomes of them.
 
-RDB files, DUMP payloads through RESTORE, append-only files, and manifests.  Whatever they hold, they load or are refused with the
-error that is meant for it, soon, and in memory in proportion to their size.
+RDB files, DUMP payloads through RESTORE, append-only files and manifests.  Whatever they hold, they load or are refused
+with the error that is meant for it, soon, and in memory in proportion to their size.
 """
 
 from __future__ import annotations
@@ -237,7 +237,22 @@ class Manifests:
         self.files = [ours, ours.partition(b"\n")[2], b"file appendonly.aof seq 1 type b\n"]
 
     def case(self, chance: random.Random) -> bytes:
-        pieces = [b"\n", b" ", b'"', b"\\x00", b"\0", b"/", b"..", b"#", b"9" * 20, b"-1", b"type", b"seq", b"file", b"h"]
+        pieces = [
+            b"\n",
+            b" ",
+            b'"',
+            b"\\x00",
+            b"\0",
+            b"/",
+            b"..",
+            b"#",
+            b"9" * 20,
+            b"-1",
+            b"type",
+            b"seq",
+            b"file",
+            b"h",
+        ]
         pieces += [b"type h until 1", b'"a\\x00b"', b"9" * 5000, b"since", b"\xff", b"''"]
         return mutate(chance.choice(self.files), self.files, pieces, chance)
 

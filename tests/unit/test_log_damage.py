@@ -285,3 +285,12 @@ def test_a_bug_of_ours_in_a_replayed_command_ends_the_start() -> None:
     command.handler = broken
     with pytest.raises(LoadError, match=rf"{FIRST}, offset \d+: the command .*ended the replay"):
         reloader.load(small_log())
+
+
+def test_a_transaction_that_reset_has_ended_holds_nothing_back() -> None:
+    good = (
+        request("SET", "a", 1) + request("MULTI") + request("SET", "b", 1) + request("RESET") + request("SET", "c", 1)
+    )
+    disk = foreign(good, request("SET", "d", 1)[:-3])
+    assert Reloader().load(disk).keys() == {b"a", b"c"}
+    assert bytes(disk.names[FIRST].data) == good, "what follows the RESET is whole, and stays"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import time
+from collections.abc import Callable
+
+import pytest
 
 from durastore.persistence.commands import CommandSerializer
 from durastore.persistence.loading import RdbLoading
 from durastore.persistence.rdb import RdbReader, RdbWriter
+from durastore.persistence.serializer import Serializer
 from durastore.persistence.snapshot import Snapshot
 from durastore.protocol.parser import encode_request
 from support.engines import engine, run, session
@@ -123,3 +128,48 @@ def test_a_base_of_commands_rebuilds_large_values_and_fields_that_expire() -> No
     assert run(client, b"debug digest") == run(session(one), b"debug digest")
     assert run(client, b"hpexpiretime small fields 2 a b") == b"*2\r\n:-1\r\n:9999999999999\r\n"
     assert run(client, b"pexpiretime s", b"pexpiretime small") == b":9999999999998\r\n" * 2
+
+
+@pytest.mark.parametrize("make", [lambda: RdbWriter(True, True), lambda: RdbWriter(False, True), CommandSerializer])
+def test_a_long_string_is_written_in_slices_and_as_it_was(make: Callable[[], Serializer]) -> None:
+    one = engine()
+    client = session(one)
+    chance = random.Random(1)
+    text = b"".join(b'{"id":%d,"name":"user %d"},' % (i, i * 7919 % 1000) for i in range(60_000))
+    noise = chance.randbytes(1_000_003)
+    mixed = text[:200_000] + noise[:65_000] + b"a"
+    values = {
+        b"json": text,
+        b"noise": noise,
+        b"mixed": mixed,
+        b"edge": text[: 64 * 1024],
+        b"over": text[: 64 * 1024 + 1],
+    }
+    for key, value in values.items():
+        client.feed(encode_request([b"SET", key, value]))
+    client.feed(encode_request([b"APPEND", b"raw", text]) + encode_request([b"APPEND", b"raw", noise]))
+    run(client, b"pexpireat json 9999999999999", b"pexpireat raw 9999999999998")
+    serializer = make()
+    snapshot = Snapshot(one.instance.keyspace, serializer, [])
+    data = b""
+    steps = 0
+    while not snapshot.finished:
+        before = len(data) + int(serializer.pending())
+        data += snapshot.step(0.0, time.perf_counter)
+        assert len(data) + int(serializer.pending()) - before < 200_000, "a slice is a part of the string"
+        run(client, b"append raw more", b"append json more")
+        steps += 1
+    assert steps > 60
+    two = engine()
+    reader = session(two)
+    if isinstance(serializer, CommandSerializer):
+        reader.feed(data)
+        reader.take_output()
+    else:
+        loading = RdbLoading(RdbReader(Bytes(data), len(data)), two.instance.keyspace, -1, False)
+        loading.reader.read_header()
+        while not loading.step(0.0, time.perf_counter):
+            pass
+    for key, value in {**values, b"raw": text + noise}.items():
+        assert two.instance.keyspace.databases[0].lookup(key, 1) == value
+    assert run(reader, b"pexpiretime json", b"pexpiretime raw") == b":9999999999999\r\n:9999999999998\r\n"

@@ -14,6 +14,7 @@ from typing import Final
 
 from durastore.persistence.aof.manifest import AofError
 from durastore.persistence.aof.reader import AofReader, TornTail, complaint, log_parser
+from durastore.persistence.aof.transaction import Transaction
 from durastore.protocol.parser import ERROR, REQUEST
 
 FOREVER: Final = 1 << 62
@@ -86,7 +87,7 @@ class _Commands:
         self._parser = log_parser()
         self._fed = extent.end
         self._good = extent.end
-        self._in_transaction = False
+        self._transaction = Transaction()
 
     def between(self) -> bool:
         """Whether what was fed are whole commands."""
@@ -99,7 +100,7 @@ class _Commands:
 
     def unfinished(self) -> str:
         """What has begun and not ended, if anything."""
-        return "the file ends within a transaction" if self._in_transaction else ""
+        return "the file ends within a transaction" if self._transaction.is_open else ""
 
     def feed(self, piece: bytes) -> None:
         """Goes on with the next piece; at a moment that is too late the extent ends.  Raises AofError."""
@@ -112,10 +113,12 @@ class _Commands:
             if not self._note(begin):
                 self._extent.ended = True
                 return
-            self._end_of(parser.argv[0].lower())
+            self._transaction.follow(parser.argv[0].lower(), begin)
+            if not self._transaction.is_open:
+                self._extent.reached(self._good, self._clock.time if self._clock.timed else 0)
         if outcome == ERROR:
             raise AofError(self._file, self._good, complaint(parser.error))
-        if parser.at_boundary() and not self._in_transaction:
+        if parser.at_boundary() and not self._transaction.is_open:
             self._extent.end = self._fed
 
     def _note(self, begin: int) -> bool:
@@ -128,14 +131,6 @@ class _Commands:
         if not self._clock.timed:
             self._clock.passes_untimed(self._file, begin)
         return True
-
-    def _end_of(self, command: bytes) -> None:
-        if command == b"multi":
-            self._in_transaction = True
-        elif command in (b"exec", b"discard"):
-            self._in_transaction = False
-        if not self._in_transaction:
-            self._extent.reached(self._good, self._clock.time if self._clock.timed else 0)
 
 
 def measure(reader: AofReader, clock: Clock, take: Callable[[int], None], deep: bool = False) -> Extent:

@@ -13,6 +13,7 @@ from mypy_extensions import i64
 
 from durastore.persistence.aof.annotations import CHAIN_START, LINE_LIMIT, STRETCH_START, parse_header, stretch_checksum
 from durastore.persistence.aof.manifest import AofError
+from durastore.persistence.aof.transaction import Transaction
 from durastore.persistence.checksum import crc64_iso
 from durastore.persistence.disk import Source
 from durastore.protocol.parser import ERROR, REQUEST, RequestParser
@@ -221,7 +222,7 @@ def whole_up_to(source: Source, name: str, start: int, end: int) -> int:
         skip -= len(source.read(min(skip, PIECE)))
     fed = start
     good = start
-    transaction = -1
+    transaction = Transaction()
     while fed < end:
         data = source.read(min(end - fed, PIECE))
         if not data:
@@ -231,13 +232,9 @@ def whole_up_to(source: Source, name: str, start: int, end: int) -> int:
         while (outcome := parser.next()) == REQUEST:
             begin = good
             good = fed - len(parser.buf) + int(parser.pos)
-            word = parser.argv[0].lower()
-            if word == b"multi":
-                transaction = begin
-            elif word in (b"exec", b"discard"):
-                transaction = -1
+            transaction.follow(parser.argv[0].lower(), begin)
         if outcome == ERROR:
             raise AofError(name, good, complaint(parser.error))
     if parser.at_boundary():
         good = fed
-    return good if transaction == -1 else transaction
+    return transaction.begin if transaction.is_open else good

@@ -11,7 +11,7 @@ from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
 from durastore.keyspace.sorted_sets import SortedSet
 from durastore.keyspace.streams import Stream
-from durastore.keyspace.values import Value
+from durastore.keyspace.values import RawString, Value
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.chunks import PARTS_FROM, TableParts
@@ -21,6 +21,7 @@ from durastore.persistence.rdb.parts import Parts
 from durastore.persistence.rdb.primitives import signed64, write_count, write_string, write_unsigned
 from durastore.persistence.rdb.sorted_sets import SORTED_SET_PARTS_FROM, SortedSetParts
 from durastore.persistence.rdb.streams import STREAM_PARTS_FROM, StreamParts
+from durastore.persistence.rdb.strings import STRING_PART, StringParts
 from durastore.persistence.serializer import Serializer
 
 # Keys of these lengths are stored as they are: too long for an integer, too short for LZF.
@@ -83,7 +84,13 @@ class RdbWriter(Serializer):
         if expire_ms != -1:
             out.append(f.OPCODE_EXPIRETIME_MS)
             write_i64_le(out, expire_ms)
+        if isinstance(value, RawString) and len(value.data) > STRING_PART:
+            self._begin_string(key, value.data)
+            return
         if isinstance(value, bytes):
+            if len(value) > STRING_PART:
+                self._begin_string(key, value)
+                return
             out.append(f.TYPE_STRING)
             size: i64 = len(key)
             if _PLAIN_FROM <= size <= _PLAIN_TO:
@@ -116,6 +123,12 @@ class RdbWriter(Serializer):
             self.unfinished = True
         else:
             save_value(out, kind, value, self._limits, self._compress)
+
+    def _begin_string(self, key: bytes, text: bytes | bytearray) -> None:
+        self._out.append(f.TYPE_STRING)
+        write_string(self._out, key, self._compress)
+        self._parts = StringParts(text, self._compress)
+        self.unfinished = True
 
     def more(self) -> None:
         """Goes on with the last entry, while it is ``unfinished``."""
