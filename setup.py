@@ -22,6 +22,7 @@ HOT = [
     "durastore/keyspace/*.py",
     "durastore/commands/*.py",
     "durastore/engine/*.py",
+    "durastore/engine/scripting/*.py",
     "durastore/persistence/lzf.py",
     "durastore/persistence/rdb/*.py",
     "durastore/persistence/snapshot.py",

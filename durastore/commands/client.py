@@ -16,6 +16,7 @@ from durastore.commands.channels import Channels, Subscriber
 from durastore.commands.events import KeyspaceEvents
 from durastore.commands.latency_events import LatencyMonitor
 from durastore.commands.monitors import Monitors
+from durastore.commands.programs import Programs
 from durastore.commands.slow_log import SlowLog
 from durastore.commands.tracking import Tracking
 from durastore.commands.users import Catalogue, User
@@ -129,6 +130,14 @@ class Host:
         """The value of a DUMP payload; raises CommandError."""
         raise NotImplementedError
 
+    def dump_functions(self, codes: list[bytes]) -> bytes:
+        """The payload of FUNCTION DUMP for libraries."""
+        raise NotImplementedError
+
+    def load_functions(self, payload: bytes) -> list[bytes]:
+        """The codes of the libraries in a payload; raises CommandError."""
+        raise NotImplementedError
+
     def ask_server(
         self, host: bytes, port: bytes, timeout: int, requests: list[list[bytes]]
     ) -> tuple[list[bytes], bytes]:
@@ -215,6 +224,7 @@ class Instance:
         self.dispatcher = Dispatcher()
         # The engine puts one in its place that knows the commands.
         self.access = Access(Catalogue({}, {}, 0))
+        self.programs = Programs()
         self.now: i64 = 0
         self.dirty: i64 = 0
         self.effects: list[list[bytes]] | None = None

@@ -229,6 +229,9 @@ def shutdown(client: Client, argv: list[bytes]) -> None:
             raise CommandError(b"ERR No shutdown in progress.")
         client.reply.ok()
         return
+    busy = client.instance.programs.busy()
+    if busy is not None and b"NOSAVE" not in words:
+        raise CommandError(busy)
     host.shutdown(b"NOSAVE" in words, b"SAVE" in words, b"NOW" in words, b"FORCE" in words)
     client.closing = True
 

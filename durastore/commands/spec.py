@@ -49,6 +49,8 @@ SUBSCRIBED: Final = 1 << 23
 PUBLISHES: Final = 1 << 24
 SUBSCRIBES: Final = 1 << 25
 PATTERNS: Final = 1 << 26
+# Runs other commands, each of which tells the journal of its effects.
+RUNS_OTHERS: Final = 1 << 27
 # Still answered while CLIENT PAUSE holds everything else.
 UNPAUSED: Final = 1 << 22
 

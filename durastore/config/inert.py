@@ -87,10 +87,6 @@ MACHINERY: Final[tuple[Directive[Any], ...]] = (
         immutable=True, effect=False,
     ),
     YesNo("io-threads-do-reads", False, "Whether I/O threads also read.", immutable=True, effect=False),
-    Integer(
-        "busy-reply-threshold", 5000, "After so long a script lets others hear that the server is busy.",
-        high=INT64_MAX, alias="lua-time-limit", unit="milliseconds", effect=False,
-    ),
     Choice(
         "propagation-error-behavior", "ignore", "What a replica does about a command that fails.",
         ("ignore", "panic", "panic-on-replicas"), effect=False,

@@ -401,6 +401,11 @@ TRACKING_TABLE_MAX_KEYS: Final = Integer(
     "TRACKING). Beyond that, the oldest are invalidated as if they had changed. 0 is no limit.",
     high=INT64_MAX,
 )  # fmt: skip
+BUSY_REPLY_THRESHOLD: Final = Integer(
+    "busy-reply-threshold", 5000, "When a script or function has run for so long, other clients are told that the "
+    "server is busy, and SCRIPT KILL, FUNCTION KILL and SHUTDOWN NOSAVE are accepted. 0: never.",
+    high=INT64_MAX, alias="lua-time-limit", unit="milliseconds",
+)  # fmt: skip
 LATENCY_TRACKING: Final = YesNo(
     "latency-tracking", True, "Keep the distribution of each command's execution times and show it in INFO.",
 )  # fmt: skip
@@ -580,6 +585,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
         (
             SLOWLOG_LOG_SLOWER_THAN, SLOWLOG_MAX_LEN, LATENCY_MONITOR_THRESHOLD, LATENCY_TRACKING,
             LATENCY_TRACKING_INFO_PERCENTILES, TRACKING_TABLE_MAX_KEYS, NOTIFY_KEYSPACE_EVENTS,
+            BUSY_REPLY_THRESHOLD,
         ),
     ),
     Section(

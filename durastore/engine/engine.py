@@ -16,6 +16,7 @@ from durastore.commands.errors import CommandError
 from durastore.commands.redaction import redacted
 from durastore.commands.spec import (
     ADMIN,
+    ALLOW_BUSY,
     FAST,
     LOADING,
     MAY_REPLICATE,
@@ -35,6 +36,7 @@ from durastore.commands.tablerow import Command
 from durastore.engine.batch import Batch
 from durastore.engine.blocking import Blocking
 from durastore.engine.journal import Journal
+from durastore.engine.scripting.programs import LuaPrograms
 from durastore.protocol.numbers import INT64_MAX
 
 log = logging.getLogger("durastore.engine")
@@ -85,6 +87,8 @@ class Engine(Dispatcher):
         self.guarded = False
         # Why writes are refused at present, as an error text.
         self.write_refusal: bytes | None = None
+        # A slow script runs, and others are told this.
+        self.busy: bytes | None = None
         self.loading = False
         # CLIENT PAUSE: until when (Unix milliseconds, 0: not paused), and whether only writes wait.
         self.paused_until: i64 = 0
@@ -101,6 +105,8 @@ class Engine(Dispatcher):
         self.warned_of_browser: i64 = 0
         self._changed = False
         self.error_counts: dict[bytes, int] = {}
+        self.programs = LuaPrograms(self)
+        self.instance.programs = self.programs
         self.unexpected_errors: i64 = 0
 
     def _name_all(self) -> None:
@@ -144,10 +150,11 @@ class Engine(Dispatcher):
                     subcommand.reset_statistics()
 
     def update_guard(self) -> None:
-        """To be called when ``loading``, ``write_refusal``, the pause, the choice of events or who watches changed."""
+        """To be called when ``loading``, ``write_refusal``, ``busy``, the pause, the events or who watches changed."""
         self.guarded = (
             self.loading
             or self.write_refusal is not None
+            or self.busy is not None
             or self.paused_until != 0
             or self.instance.events.noting()
             or bool(self.instance.monitors.watching)
@@ -410,6 +417,8 @@ class Engine(Dispatcher):
             return self.write_refusal
         if self.loading and not command.flags & LOADING:
             return _LOADING
+        if self.busy is not None and not command.flags & ALLOW_BUSY:
+            return self.busy
         if client.subscriptions is not None and client.reply.resp == 2 and not command.flags & SUBSCRIBED:
             return (
                 b"ERR Can't execute '"

@@ -51,10 +51,11 @@ class Journal:
         self._effects: i64 = 0
 
     def take(self) -> bytes:
-        """All effects since the last call."""
-        data = self.out.getvalue()
-        self.out.truncate(0)
-        if len(data) > 1048576:
+        """All effects since the last call, without those of a transaction that has not ended."""
+        out = self._outer if self._transaction else self.out
+        data = out.getvalue()
+        out.truncate(0)
+        if len(data) > 1048576 and not self._transaction:
             self.out = BytesWriter()
         return data
 
@@ -103,6 +104,13 @@ class Journal:
             self.out.write(_EXEC)
         else:
             self.out.write(inner)
+
+    def abandon(self) -> None:
+        """Ends what ``begin`` began, and forgets it."""
+        self.out = self._outer
+        self._transaction = False
+        # A reader may not know the database that was selected.
+        self.restart()
 
     def in_transaction(self) -> bool:
         """Whether ``begin`` was called and ``end`` was not yet."""

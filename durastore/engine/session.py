@@ -14,7 +14,7 @@ from mypy_extensions import i64
 
 from durastore.commands.client import Client
 from durastore.commands.monitor import stop_monitoring
-from durastore.commands.spec import ADMIN, PROTECTED
+from durastore.commands.spec import ADMIN, PROTECTED, RUNS_OTHERS
 from durastore.commands.tablerow import Command
 from durastore.commands.transactions import leave_transaction
 from durastore.engine.batch import BATCH, WORDS, Batch, Request
@@ -212,7 +212,7 @@ class Session(Blockable):
             return
         size: i64 = len(argv)
         arity: i64 = command.arity
-        if (arity > 0 and size != arity) or size < -arity or command.flags & (PROTECTED | ADMIN):
+        if (arity > 0 and size != arity) or size < -arity or command.flags & (PROTECTED | ADMIN | RUNS_OTHERS):
             self._execute_guarded(request)
             return
         client.last_command = command.spec.name
@@ -287,6 +287,9 @@ class Session(Blockable):
                     return
                 self.parser.authenticated = not client.must_authenticate()
         self._keep_silent(before, skipping)
+        if engine.busy is not None:
+            # What a script has done so far is seen by others when it has ended.
+            return
         if engine.instance.keyspace.noted:
             engine.instance.events.publish_noted()
         if engine.pushes:

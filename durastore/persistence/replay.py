@@ -10,7 +10,7 @@ from durastore.engine.session import Session, replay_session
 from durastore.persistence.aof.manifest import AofError
 from durastore.persistence.aof.reader import AofReader, TornTail, complaint
 from durastore.persistence.loading import RdbLoading
-from durastore.persistence.rdb import RdbReader
+from durastore.persistence.rdb import RdbError, RdbReader
 from durastore.persistence.walk import Sink
 
 # How long loading keeps the event loop at a time, in seconds.
@@ -35,6 +35,13 @@ class Replay(Sink):
             yield
         self.keys_loaded = int(loading.keys_loaded)
         self.keys_expired = int(loading.keys_expired)
+        self._load_functions(reader)
+
+    def _load_functions(self, reader: RdbReader) -> None:
+        """Makes the libraries of the file callable."""
+        complaint = self._engine.programs.reload_libraries()
+        if complaint is not None:
+            raise RdbError(int(reader.offset), f"a library of functions: {complaint.decode('utf-8', 'replace')}")
 
     def in_transaction(self) -> bool:
         """See Sink."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from durastore.commands.client import Client, Host
 from durastore.commands.errors import CommandError
 from durastore.config import ConfigError
-from durastore.persistence.rdb import RdbError, dump_value, load_dump
+from durastore.persistence.rdb import RdbError, dump_functions, dump_value, load_dump, load_functions
 from durastore.persistence.rdb.dump import ERROR_CHECKSUM, ERROR_FORMAT
 from durastore.persistence.saver import SaveError
 from durastore.server.info import memory_figures, render_info
@@ -97,6 +97,8 @@ class ServerHost(Host):
         """SHUTDOWN."""
         if not self._server.prepare_shutdown(nosave=nosave, save=save, force=force):
             raise CommandError(b"ERR Errors trying to SHUTDOWN. Check logs.")
+        # Where this happens while a script runs, that ends as well; none of its effects have been journalled.
+        self._server.engine.programs.runner.abandon()
 
     def abort_shutdown(self) -> bool:
         """SHUTDOWN ABORT: a shutdown here is never delayed, so there is none to abort."""
@@ -170,6 +172,17 @@ class ServerHost(Host):
         except RdbError as error:
             text = ERROR_CHECKSUM if error.reason == ERROR_CHECKSUM else ERROR_FORMAT
             raise CommandError(b"ERR " + text.encode()) from error
+
+    def dump_functions(self, codes: list[bytes]) -> bytes:
+        """FUNCTION DUMP."""
+        return dump_functions(codes)
+
+    def load_functions(self, payload: bytes) -> list[bytes]:
+        """FUNCTION RESTORE."""
+        try:
+            return load_functions(payload)
+        except RdbError as error:
+            raise CommandError(b"ERR " + error.reason.encode()) from error
 
     def ask_server(
         self, host: bytes, port: bytes, timeout: int, requests: list[list[bytes]]

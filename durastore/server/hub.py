@@ -196,6 +196,52 @@ class Hub:
         self.finish(now)
         return True
 
+    def serve_busy(self) -> None:
+        """Serves what has arrived while a script runs in the present wake; others hear that the server is busy.
+
+        Nothing is appended to the log, and the script's own connection waits.  Who has replies of this wake, or of
+        earlier ones that wait for the disk, gets these first, and so hears nothing until the wake ends.
+        """
+        caller = self.engine.programs.runner.caller
+        for fd, mask in self.poll(0.0, EVENTS_PER_TURN):
+            connection = self.connections.get(fd)
+            if connection is None:
+                if fd in self.listeners:
+                    self._accept(fd)
+                continue
+            if connection.client is caller:
+                continue
+            waits = connection.touched or connection.gated > 0
+            bits: i64 = mask
+            if bits & _READ:
+                self._receive(connection)
+            elif bits & _BROKEN:
+                self.drop(connection)
+            if connection.closed:
+                continue
+            if bits & _WRITE:
+                self._drain(connection)
+            if waits:
+                self.touch(connection)
+            else:
+                self._flush(connection, False)
+
+    def _receive(self, connection: Connection) -> None:
+        """Reads once, and runs what is complete."""
+        try:
+            data = connection.receive(RECEIVE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.drop(connection)
+            return
+        self.reads += 1
+        self.bytes_in += len(data)
+        connection.client.last_interaction = self.engine.instance.now
+        connection.session.feed(data)
+
     def finish(self, now: i64) -> None:
         """Appends the wake's journal, then sends what it replied."""
         journal = self.engine.journal

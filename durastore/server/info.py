@@ -117,6 +117,10 @@ def _memory(server: Server) -> Fields:
     maximum = server.config[directives.MAX_MEMORY]
     output = sum(int(each.outgoing_bytes) for each in server.hub.connections.values())
     query = sum(each.session.parser.buffered() for each in server.hub.connections.values())
+    programs = server.engine.programs
+    scripts, functions = programs.script_memory(), programs.functions.memory()
+    texts = sum(len(script.body) for script in programs.scripts.values())
+    codes = sum(len(code) for code in server.engine.instance.keyspace.functions)
     return [
         ("used_memory", used),
         ("used_memory_human", _human(used)),
@@ -134,19 +138,19 @@ def _memory(server: Server) -> Fields:
         ("allocator_resident", used),
         ("total_system_memory", total),
         ("total_system_memory_human", _human(total)),
-        ("used_memory_lua", 0),
-        ("used_memory_vm_eval", 0),
-        ("used_memory_lua_human", "0B"),
-        ("used_memory_scripts_eval", 0),
-        ("number_of_cached_scripts", 0),
-        ("number_of_functions", 0),
+        ("used_memory_lua", scripts),
+        ("used_memory_vm_eval", scripts),
+        ("used_memory_lua_human", _human(scripts)),
+        ("used_memory_scripts_eval", texts),
+        ("number_of_cached_scripts", len(programs.scripts)),
+        ("number_of_functions", len(programs.functions.functions)),
         ("number_of_libraries", len(server.engine.instance.keyspace.functions)),
-        ("used_memory_vm_functions", 0),
-        ("used_memory_vm_total", 0),
-        ("used_memory_vm_total_human", "0B"),
-        ("used_memory_functions", 0),
-        ("used_memory_scripts", 0),
-        ("used_memory_scripts_human", "0B"),
+        ("used_memory_vm_functions", functions),
+        ("used_memory_vm_total", scripts + functions),
+        ("used_memory_vm_total_human", _human(scripts + functions)),
+        ("used_memory_functions", codes),
+        ("used_memory_scripts", texts + codes),
+        ("used_memory_scripts_human", _human(texts + codes)),
         ("maxmemory", maximum),
         ("maxmemory_human", _human(maximum)),
         ("maxmemory_policy", server.config[directives.MAX_MEMORY_POLICY]),

@@ -104,6 +104,7 @@ class Server:
         self.hub.watch(self.log.thread.watched, self.log.sync_ended)
         self.alarm = Alarm(self.hub, self._time_up)
         self.engine.blocking.waker = self.alarm
+        self.engine.programs.runner.while_busy = self.hub.serve_busy
         self.loader = Loader(self.engine, self.disk, self._log_settings, self._rdb_path)
         self.debts = Debts(self)
         self.cron = Cron(self)
@@ -398,6 +399,7 @@ class Server:
         instance.max_bulk = self.config[directives.PROTO_MAX_BULK_LEN]
         instance.debug_allowed = self.config[directives.ENABLE_DEBUG_COMMAND] == "yes"
         instance.debug_allowed_here = self.config[directives.ENABLE_DEBUG_COMMAND] == "local"
+        self.engine.programs.runner.threshold = self.config[directives.BUSY_REPLY_THRESHOLD]
         self._apply_packing()
 
     def _apply_packing(self) -> None:
@@ -430,6 +432,7 @@ class Server:
         config.on_change(directives.SLOWLOG_LOG_SLOWER_THAN, lambda value: self._watch_durations())
         config.on_change(directives.LATENCY_MONITOR_THRESHOLD, lambda value: self._watch_durations())
         config.on_change(directives.SLOWLOG_MAX_LEN, lambda value: self._watch_durations())
+        config.on_change(directives.BUSY_REPLY_THRESHOLD, lambda value: self._apply_limits())
         config.on_change(directives.LOG_LEVEL, logs.set_level)
         config.on_change(directives.APPEND_ONLY, self._switch_log)
         config.on_change(directives.APPEND_FSYNC, lambda value: self._log_changed())

@@ -19,12 +19,13 @@ CLIENTS = 50
 FILLERS = 50_000
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "2"))
 Starter = Callable[..., Server]
+SCRIPT = "redis.call('SET', KEYS[1], ARGV[1]) redis.call('SET', KEYS[2], ARGV[2]) return 'done'"
 
 
 class Writer(threading.Thread):
     """Writes rising numbers to a counter key and to keys of their own, and notes when each was acknowledged.
 
-    Every other writer makes a transaction of the two.
+    One writer in three makes a transaction of the two, and one in three a script.
     """
 
     def __init__(self, server: Server, number: int) -> None:
@@ -38,14 +39,20 @@ class Writer(threading.Thread):
         i = self.first
         answers = [b"+OK\r\n"] * 2
         before = after = b""
-        if self.number % 2:
+        kind = self.number % 3
+        if kind == 1:
             before, after = request("MULTI"), request("EXEC")
             answers = [b"+OK\r\n", b"+QUEUED\r\n", b"+QUEUED\r\n", b"*2\r\n+OK\r\n+OK\r\n"]
+        elif kind == 2:
+            answers = [b"$4\r\ndone\r\n"]
         try:
             while True:
                 writes = request("SET", f"key:{self.number}:{i}", f"value {i}") + request(
                     "SET", f"last:{self.number}", i
                 )
+                if kind == 2:
+                    words = (2, f"key:{self.number}:{i}", f"last:{self.number}", f"value {i}", i)
+                    writes = request("EVAL", SCRIPT, *words)
                 self.connection.send(before + writes + after)
                 if [self.connection.read() for _ in answers] != answers:
                     return
@@ -64,11 +71,11 @@ class Writer(threading.Thread):
             sure = self.first - 1 + sum(1 for at in self.acknowledged if at <= sure_until)
             assert last >= sure, f"client {self.number}: {sure} was acknowledged, {last} is the last there is"
             # What stands in the log behind the last acknowledgement may be there as well, and one half of a pair only
-            # where it is no transaction.
+            # where it is neither a transaction nor a script.
             keys = [f"key:{self.number}:{i}" for i in range(self.first, last + 2)]
             values = connection.value("MGET", *keys)
             assert values[:-1] == [b"value %d" % i for i in range(self.first, last + 1)]
-            assert values[-1] is None or not self.number % 2
+            assert values[-1] is None or self.number % 3 == 0
         return max(self.first - 1 + len(self.acknowledged) - last, 0)
 
 

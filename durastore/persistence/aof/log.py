@@ -347,8 +347,9 @@ class AppendLog(JournalSink):
         if self.sealing:
             self._sync_here()
         now = int(time.time() * 1000)
-        if len(self._journal.out):
-            self.append(self._journal.take(), now)
+        pending = self._journal.take()
+        if pending:
+            self.append(pending, now)
         self._write_postponed()
         self._retry(now)
         while self.thread.busy:

@@ -5,9 +5,9 @@
 ``primitives`` and ``cursor`` (numbers and strings, written and read), ``format`` (the constants).
 """
 
-from durastore.persistence.rdb.dump import dump_value, load_dump
+from durastore.persistence.rdb.dump import dump_functions, dump_value, load_dump, load_functions
 from durastore.persistence.rdb.format import RdbError
 from durastore.persistence.rdb.reader import RdbReader
 from durastore.persistence.rdb.writer import RdbWriter
 
-__all__ = ["RdbError", "RdbReader", "RdbWriter", "dump_value", "load_dump"]
+__all__ = ["RdbError", "RdbReader", "RdbWriter", "dump_functions", "dump_value", "load_dump", "load_functions"]
