@@ -188,6 +188,16 @@ def test_many_arguments() -> None:
     )
 
 
+def test_a_reply_is_as_deep_as_in_redis() -> None:
+    client = session(engine())
+    end = b"-ERR reached lua stack limit\r\n"
+    assert evaluate(client, "local t = {} t[1] = t return t") == b"*1\r\n" * 7995 + end
+    assert evaluate(client, "local t = {set={}} t.set[t] = true return t") == b"*1\r\n" * 2665 + end
+    assert (
+        evaluate(client, "local t = {map={}} t.map.a = t return t") == b"*2\r\n$1\r\na\r\n" * 2664 + b"*2\r\n" + end * 2
+    )
+
+
 def test_a_slow_script_is_ended_and_others_hear_that_the_server_is_busy() -> None:
     made = engine()
     client, other = session(made), session(made, 2)

@@ -111,7 +111,7 @@ end
 -- Replies of scripts
 
 -- How deep a reply may be: Redis's Lua has no room for more on its stack.
-local DEEPEST = 7996
+local DEEPEST = 7995
 local TOO_DEEP = '-ERR reached lua stack limit\r\n'
 
 local encode
@@ -142,8 +142,8 @@ local function encode_map(value, out, state, depth)
   out[head] = ''
   local count = 0
   for key, each in next, value do
-    encode(key, out, state, depth + 3)
-    encode(each, out, state, depth + 2)
+    encode(key, out, state, depth + 4)
+    encode(each, out, state, depth + 3)
     count = count + 1
   end
   out[head] = state.resp == 2 and '*' .. count * 2 .. '\r\n' or '%' .. count .. '\r\n'
@@ -154,7 +154,7 @@ local function encode_set(value, out, state, depth)
   out[head] = ''
   local count = 0
   for key in next, value do
-    encode(key, out, state, depth + 2)
+    encode(key, out, state, depth + 3)
     count = count + 1
   end
   out[head] = (state.resp == 2 and '*' or '~') .. count .. '\r\n'
