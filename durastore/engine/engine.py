@@ -25,6 +25,7 @@ from durastore.commands.spec import (
     NOT_QUEUED,
     PROTECTED,
     READONLY,
+    RUNS_OTHERS,
     SKIP_MONITOR,
     SKIP_SLOWLOG,
     SUBSCRIBED,
@@ -345,7 +346,8 @@ class Engine(Dispatcher):
         tracked = self.tracking.clients.get(client.id)
         if tracked is None:
             return
-        if command.flags & READONLY:
+        # What a script was given is not what it has read.
+        if command.flags & READONLY and not command.flags & RUNS_OTHERS:
             keys = command.keys_of(argv)
             if keys:
                 self.tracking.remember(client.id, [argv[position] for position, _ in keys])

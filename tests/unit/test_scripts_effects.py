@@ -138,6 +138,9 @@ def test_who_tracks_is_told_of_what_its_scripts_read() -> None:
     evaluate(client, "return redis.call('get', KEYS[1])", 1, "k")
     run(other, b"set k 1")
     assert client.take_output() == b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n"
+    client.feed(request("EVAL_RO", "return 1", 1, "k"))
+    run(other, b"set k 1")
+    assert client.take_output() == b":1\r\n"
 
 
 def test_a_watched_key_that_a_script_changes_breaks_the_transaction() -> None:
