@@ -24,6 +24,7 @@ from durastore.persistence.aof.transaction import Transaction
 from durastore.persistence.disk import TEMPORARY_PREFIX, Disk, Source
 from durastore.persistence.duplicates import SeenKeys, find_duplicate
 from durastore.persistence.rdb import RdbError, RdbReader
+from durastore.persistence.replay import load_libraries
 from durastore.persistence.walk import Counted, Sink, may_end_early, walk_log_file, walk_rdb
 from durastore.protocol.parser import ERROR, REQUEST, RequestParser
 
@@ -142,6 +143,9 @@ class Examiner(Sink):
             if contents.keys % _ENTRIES == 0:
                 yield
         contents.functions = len(reader.functions)
+        if reader.functions:
+            self._engine.instance.keyspace.functions = list(reader.functions)
+            load_libraries(self._engine, reader)
         contents.rdb_checksum = reader.verified
 
     def _entry(self, reader: RdbReader, now: int) -> None:

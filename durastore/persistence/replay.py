@@ -35,13 +35,7 @@ class Replay(Sink):
             yield
         self.keys_loaded = int(loading.keys_loaded)
         self.keys_expired = int(loading.keys_expired)
-        self._load_functions(reader)
-
-    def _load_functions(self, reader: RdbReader) -> None:
-        """Makes the libraries of the file callable."""
-        complaint = self._engine.programs.reload_libraries()
-        if complaint is not None:
-            raise RdbError(int(reader.offset), f"a library of functions: {complaint.decode('utf-8', 'replace')}")
+        load_libraries(self._engine, reader)
 
     def in_transaction(self) -> bool:
         """See Sink."""
@@ -68,6 +62,13 @@ class Replay(Sink):
                 deadline = time.perf_counter() + SLICE
         if self.in_transaction():
             raise TornTail(int(reader.offset), "the file ends within a transaction")
+
+
+def load_libraries(engine: Engine, reader: RdbReader) -> None:
+    """Makes the libraries of functions callable that the engine's keyspace has from a file.  Raises RdbError."""
+    complaint = engine.programs.reload_libraries()
+    if complaint is not None:
+        raise RdbError(int(reader.offset), f"a library of functions: {complaint.decode('utf-8', 'replace')}")
 
 
 def _failure(session: Session, reader: AofReader, offset: int, path: str) -> AofError:
