@@ -176,6 +176,10 @@ class Dispatcher:
         """Runs queued requests one after the other, as one unit for the journal."""
         raise NotImplementedError
 
+    def show_caller(self, client: Client, argv: list[bytes]) -> None:
+        """Shows a request to those who watch, before what it makes run."""
+        raise NotImplementedError
+
     def monitors_changed(self) -> None:
         """To be called when somebody begins or ends to watch all commands."""
         raise NotImplementedError

@@ -38,6 +38,7 @@ _EVERYWHERE: Final = "request_policy:all_shards response_policy:all_succeeded"
 )
 def fcall(client: Client, argv: list[bytes]) -> None:
     """FCALL."""
+    client.instance.dispatcher.show_caller(client, argv)
     client.instance.programs.call_function(client, argv[1], argv, False)
 
 
@@ -52,6 +53,7 @@ def fcall(client: Client, argv: list[bytes]) -> None:
 )
 def fcall_ro(client: Client, argv: list[bytes]) -> None:
     """FCALL_RO."""
+    client.instance.dispatcher.show_caller(client, argv)
     client.instance.programs.call_function(client, argv[1], argv, True)
 
 

@@ -48,6 +48,7 @@ def _key_count(argv: list[bytes]) -> i64:
 )
 def eval_(client: Client, argv: list[bytes]) -> None:
     """EVAL."""
+    client.instance.dispatcher.show_caller(client, argv)
     client.instance.programs.run_script(client, argv[1], argv, _key_count(argv), False)
 
 
@@ -62,6 +63,7 @@ def eval_(client: Client, argv: list[bytes]) -> None:
 )
 def eval_ro(client: Client, argv: list[bytes]) -> None:
     """EVAL_RO."""
+    client.instance.dispatcher.show_caller(client, argv)
     client.instance.programs.run_script(client, argv[1], argv, _key_count(argv), True)
 
 
@@ -76,6 +78,7 @@ def eval_ro(client: Client, argv: list[bytes]) -> None:
 )
 def evalsha(client: Client, argv: list[bytes]) -> None:
     """EVALSHA."""
+    client.instance.dispatcher.show_caller(client, argv)
     client.instance.programs.run_digest(client, argv[1], argv, _digest_key_count(argv), False)
 
 
@@ -90,6 +93,7 @@ def evalsha(client: Client, argv: list[bytes]) -> None:
 )
 def evalsha_ro(client: Client, argv: list[bytes]) -> None:
     """EVALSHA_RO."""
+    client.instance.dispatcher.show_caller(client, argv)
     client.instance.programs.run_digest(client, argv[1], argv, _digest_key_count(argv), True)
 
 

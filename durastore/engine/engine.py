@@ -166,16 +166,27 @@ class Engine(Dispatcher):
         """See Dispatcher."""
         self.update_guard()
 
-    def show(self, client: Client, command: Command, argv: list[bytes]) -> None:
-        """Shows a command that has run to those who watch."""
+    def show(self, client: Client, command: Command, argv: list[bytes], origin: bytes = b"") -> None:
+        """Shows a command that has run to those who watch; ``origin`` is where it came from unless from the client."""
+        if not command.flags & (ADMIN | SKIP_MONITOR):
+            self._show(client, command, argv, origin)
+
+    def show_caller(self, client: Client, argv: list[bytes]) -> None:
+        """See Dispatcher."""
+        command = self.find(argv)
+        assert command is not None
+        self._show(client, command, argv, b"")
+
+    def _show(self, client: Client, command: Command, argv: list[bytes], origin: bytes) -> None:
         monitors = self.instance.monitors
-        if not monitors.watching or command.flags & (ADMIN | SKIP_MONITOR) or client.replaying:
+        if not monitors.watching or client.replaying:
             return
+        if not origin:
+            origin = client.address.encode("utf-8", "surrogateescape")
+            if client.unix_socket:
+                origin = b"unix:" + origin.rpartition(b":")[0]
         seconds, microseconds = self.instance.host.time()
-        address = client.address.encode("utf-8", "surrogateescape")
-        if client.unix_socket:
-            address = b"unix:" + address.rpartition(b":")[0]
-        source = b"%d %s" % (client.db.index, address)
+        source = b"%d %s" % (client.db.index, origin)
         monitors.show(seconds, microseconds, source, redacted(self.instance.host, command, argv))
 
     def find_command(self, argv: list[bytes]) -> object:

@@ -149,6 +149,23 @@ MONITORED = [
     ["blpop", "q", "0"],
     ["blpop", "q", "0.01"],
     ["reset"],
+    [
+        "eval",
+        "redis.call('set', KEYS[1], ARGV[1]) redis.pcall('lpush', KEYS[1], 1) return redis.call('get', 'k')",
+        "1",
+        "k",
+        "v",
+    ],
+    ["eval", "redis.call('select', 2) redis.pcall('nosuch') return redis.call('get', 'k')", "0"],
+    ["eval", "return 1", "-1"],
+    ["evalsha", "x", "0"],
+    ["eval_ro", "return redis.call('get', 'k')", "0"],
+    ["function", "load", "#!lua name=lib\nredis.register_function('f', function() return redis.call('get', 'k') end)"],
+    ["fcall", "f", "0"],
+    ["fcall", "nosuch", "0"],
+    ["MULTI"],
+    ["eval", "return redis.call('get', 'k')", "0"],
+    ["exec"],
     ["ping", "end"],
 ]
 
@@ -173,7 +190,7 @@ def watched(server: Server, protocol: int) -> list[bytes]:
         found.append(monitor.call("RESET"))
         other.call("SET", "unseen", "1")
         found.append(monitor.call("ECHO", "seen"))
-    return [re.sub(rb"\d+\.\d{6} \[(\d+) 127\.0\.0\.1:\d+\]", rb"time [\1 address]", line) for line in found]
+    return [re.sub(rb"\d+\.\d{6} \[", b"time [", re.sub(rb"127\.0\.0\.1:\d+\]", b"address]", line)) for line in found]
 
 
 def monitor_flags(server: Server) -> str:
@@ -195,6 +212,7 @@ def test_monitor(start_durastore: Starter, start_valkey: Starter, protocol: int)
     ours, theirs = watched(start_durastore(), protocol), watched(start_valkey(), protocol)
     assert [line for line in ours if b'"client"' not in line] == [line for line in theirs if b'"client"' not in line]
     assert b'+time [0 address] "AUTH" "(redacted)" "(redacted)"\r\n' in ours
+    assert b'+time [0 lua] "set" "k" "v"\r\n' in ours
 
 
 def test_histograms(durastore: Server) -> None:

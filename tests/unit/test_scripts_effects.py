@@ -178,6 +178,32 @@ def test_users_rules_hold_in_scripts() -> None:
     )
 
 
+def test_sort_in_a_script_leads_no_further_than_the_users_keys() -> None:
+    made = engine()
+    admin, client = session(made), session(made, 2)
+    run(admin, b"acl setuser bob on nopass +@all ~x*", b"rpush x 2 1", b"set w1 2", b"set w2 1")
+    by = "return redis.pcall('sort', 'x', 'by', 'w*', 'get', 'w*')"
+    assert evaluate(admin, by) == b"*2\r\n$1\r\n1\r\n$1\r\n2\r\n"
+    run(client, b"auth bob x")
+    assert evaluate(client, by) == b"-ERR BY option of SORT denied due to insufficient ACL permissions.\r\n"
+    assert evaluate(client, "return redis.pcall('sort', 'x', 'get', '#')") == (
+        b"-ERR GET option of SORT denied due to insufficient ACL permissions.\r\n"
+    )
+    assert evaluate(client, "return redis.pcall('sort', 'x')") == b"*2\r\n$1\r\n1\r\n$1\r\n2\r\n"
+    assert evaluate(admin, by) == b"*2\r\n$1\r\n1\r\n$1\r\n2\r\n"
+
+
+def test_the_acl_log_tells_of_scripts() -> None:
+    made = engine()
+    admin, client = session(made), session(made, 2)
+    run(admin, b"acl setuser bob on nopass +@all -set ~x*")
+    run(client, b"auth bob x")
+    evaluate(client, "return redis.pcall('set', 'x', 1)")
+    entry = run(admin, b"acl log")
+    assert b"$7\r\ncontext\r\n$3\r\nlua\r\n$6\r\nobject\r\n$3\r\nset\r\n" in entry
+    assert b" cmd=eval " in entry
+
+
 def test_random_numbers_begin_as_in_redis() -> None:
     reply = evaluate(session(engine()), "return {math.random(1000000), math.random(1000000), math.random(1000000)}")
     assert reply == b"*3\r\n:396465\r\n:840486\r\n:353337\r\n"

@@ -226,6 +226,7 @@ class Runner:
             self._wrote = True
         index: i64 = own.db.index
         outcome: i64 = engine.run(own, command, argv)
+        engine.show(own, command, argv, b"lua")
         if outcome:
             if self._to_log:
                 if not engine.journal.in_transaction():
