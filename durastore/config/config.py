@@ -144,11 +144,14 @@ class Config:
     def _changed(
         self, old: dict[str, Any], chosen: Sequence[tuple[bytes, Directive[Any], bytes]]
     ) -> list[tuple[bytes, Directive[Any]]]:
-        """The chosen directives whose value differs from ``old``; one chosen by its name and its alias, once."""
+        """The chosen directives whose value differs from ``old``, or may mean something else by now.
+
+        One chosen by its name and its alias is there once.
+        """
         changed = {
             directive.name: (name, directive)
             for name, directive, _ in chosen
-            if self._values[directive.name] != old[directive.name]
+            if directive.volatile or self._values[directive.name] != old[directive.name]
         }
         return list(changed.values())
 

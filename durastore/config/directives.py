@@ -63,6 +63,8 @@ class Directive(ABC, Generic[T]):
 
     several: bool = False
     """Whether one line takes more than one word."""
+    volatile: bool = False
+    """Whether CONFIG SET tells of it even where the value stays."""
 
     __slots__ = (
         "alias", "default", "denied_while_loading", "doc", "effect", "immutable", "name", "protected", "sensitive",
@@ -302,8 +304,8 @@ class Text(Directive[str]):
 class Secret(Directive[bytes]):
     """A string of any bytes that must not show in logs."""
 
-    def __init__(self, name: str, doc: str) -> None:
-        super().__init__(name, b"", doc, sensitive=True)
+    def __init__(self, name: str, doc: str, *, effect: bool = True) -> None:
+        super().__init__(name, b"", doc, sensitive=True, effect=effect)
 
     def parse(self, words: Sequence[bytes], current: bytes, appending: bool) -> bytes:
         return words[0]

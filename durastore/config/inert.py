@@ -118,7 +118,6 @@ MACHINERY: Final[tuple[Directive[Any], ...]] = (
             effect=False),
     Fixed("min-replicas-to-write", "0", "Refuses writes with fewer replicas.", alias="min-slaves-to-write"),
     Fixed("cluster-enabled", "no", "Makes the server part of a cluster."),
-    Fixed("tls-port", "0", "The port for TLS."),
     Fixed("tls-replication", "no", "TLS towards the master."),
     Fixed("tls-cluster", "no", "TLS between nodes of a cluster."),
     Fixed("maxmemory-clients", "0", "Disconnects clients whose buffers take too much together."),

@@ -38,6 +38,7 @@ from durastore.config.directives import (
     no_path,
 )
 from durastore.config.inert import MACHINERY
+from durastore.config.tls import TLS
 
 _MB: Final = 1 << 20
 _TITLE_TEMPLATE: Final = re.compile(
@@ -538,6 +539,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
             PROTECTED_MODE,
         ),
     ),
+    Section("TLS", "Encrypted connections, and certificates of clients.", TLS),
     Section(
         "Access", "Who may do what. Two lines more: user NAME RULE... makes a user; rename-command OLD NEW calls a "
         "command by another name, or by none where that is \"\".",

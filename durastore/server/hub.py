@@ -142,6 +142,11 @@ class Hub:
         self.watched[fd] = ready
         self.epoll.register(fd, _READ)
 
+    def unwatch(self, fd: int) -> None:
+        """Takes ``watch`` back."""
+        del self.watched[fd]
+        self.epoll.unregister(fd)
+
     def has_own_work(self) -> bool:
         """Whether the next wake has something to do even if no socket is ready."""
         return len(self.resumable) > 0 or len(self.touched) > 0
@@ -475,24 +480,36 @@ class Hub:
                 ready()
             return
         for _ in range(ACCEPTS_PER_TURN):
+            accepted = self.take(listener)
+            if accepted is None:
+                return
+            sock, address = accepted
+            unix_socket = sock.family == socket.AF_UNIX
+            self.adopt(sock, "" if unix_socket else format_address(address), unix_socket)
+
+    def take(self, listener: socket.socket) -> tuple[socket.socket, object] | None:
+        """The next connection that has come, and its peer's address; None where there is none to be had."""
+        while True:
             try:
                 sock, address = listener.accept()
             except BlockingIOError:
-                return
+                return None
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                     logger.warning("cannot accept a connection: %s", error.strerror)
-                    return
+                    return None
                 continue
             sock.setblocking(False)
-            unix_socket = sock.family == socket.AF_UNIX
-            shown = "" if unix_socket else format_address(address)
-            connection = self.gatekeeper.admit(sock, shown, unix_socket)
-            if connection is None:
-                sock.close()
-                continue
-            self.connections[connection.fd] = connection
-            self.epoll.register(connection.fd, _READ)
+            return sock, address
+
+    def adopt(self, sock: socket.socket, address: str, unix_socket: bool) -> None:
+        """Serves a connection from now on, unless it is not admitted."""
+        connection = self.gatekeeper.admit(sock, address, unix_socket)
+        if connection is None:
+            sock.close()
+            return
+        self.connections[connection.fd] = connection
+        self.epoll.register(connection.fd, _READ)
 
     def drop(self, connection: Connection) -> None:
         """Closes a connection at once."""

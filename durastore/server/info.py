@@ -17,6 +17,7 @@ from durastore.commands.identity import REDIS_VERSION
 from durastore.commands.tablerow import Command
 from durastore.config import Config
 from durastore.config import table as directives
+from durastore.config.tls import TLS_PORT
 from durastore.keyspace.database import Database
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _status(ok: bool) -> str:
 def _server(server: Server) -> Fields:
     uptime = int(time.time() - server.started)
     config = server.config
-    port = config[directives.PORT]
+    port = config[directives.PORT] or config[TLS_PORT]
     return [
         ("redis_version", REDIS_VERSION),
         ("redis_git_sha1", "00000000"),
@@ -83,11 +84,13 @@ def _server(server: Server) -> Fields:
 def _listeners(config: Config) -> Fields:
     found: list[str] = []
     port, path = config[directives.PORT], config[directives.UNIX_SOCKET]
+    addresses = "".join(f",bind={address}" for address in config[directives.BIND])
     if port:
-        addresses = "".join(f",bind={address}" for address in config[directives.BIND])
         found.append(f"name=tcp{addresses},port={port}")
     if path:
         found.append(f"name=unix,bind={path}")
+    if config[TLS_PORT]:
+        found.append(f"name=tls{addresses},port={config[TLS_PORT]}")
     return [(f"listener{number}", text) for number, text in enumerate(found)]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from durastore.commands.client import Client
 from durastore.config import table as directives
+from durastore.config.tls import TLS_PORT
 from durastore.engine.session import Session
 from durastore.server.hub import Connection, Gatekeeper, format_address
 
@@ -44,7 +45,7 @@ class ListenError(Exception):
 
 
 def open_listeners(config: Config, open_already: Mapping[object, socket.socket]) -> list[socket.socket]:
-    """Binds all that ``bind``, ``port`` and ``unixsocket`` ask for.
+    """Binds all that ``bind``, ``port``, ``tls-port`` and ``unixsocket`` ask for.
 
     A socket of ``open_already`` (by its name) is taken again where its address is asked for.  An address with a leading
     ``-`` may be missing on this machine.  Raises ListenError.
@@ -52,25 +53,43 @@ def open_listeners(config: Config, open_already: Mapping[object, socket.socket])
     opened: list[socket.socket] = []
     try:
         if config[directives.PORT]:
-            for address in config[directives.BIND]:
-                host = _WILDCARDS.get(address.removeprefix("-"), address.removeprefix("-"))
-                name = (host, config[directives.PORT], *((0, 0) if ":" in host else ()))
-                there = open_already.get(name)
-                if there is None:
-                    there = open_tcp(host, config[directives.PORT], config[directives.TCP_BACKLOG], address[0] == "-")
-                if there is not None:
-                    opened.append(there)
-            if not opened:
-                raise ListenError(f"Failed listening on port {config[directives.PORT]} (TCP), aborting.")
+            opened += _open_port(config, config[directives.PORT], "TCP", open_already)
+        if config[TLS_PORT]:
+            opened += _open_port(config, config[TLS_PORT], "TLS", open_already)
         if config[directives.UNIX_SOCKET]:
             path = config.resolve(config[directives.UNIX_SOCKET])
             opened.append(open_already.get(path) or _open_unix(config, path))
     except ListenError:
-        for sock in opened:
-            if sock not in open_already.values():
-                sock.close()
+        _close_new(opened, open_already)
         raise
     return opened
+
+
+def _open_port(
+    config: Config, port: int, kind: str, open_already: Mapping[object, socket.socket]
+) -> list[socket.socket]:
+    """The sockets of one port, on all addresses of ``bind``."""
+    opened: list[socket.socket] = []
+    try:
+        for address in config[directives.BIND]:
+            host = _WILDCARDS.get(address.removeprefix("-"), address.removeprefix("-"))
+            there = open_already.get((host, port, *((0, 0) if ":" in host else ())))
+            if there is None:
+                there = open_tcp(host, port, config[directives.TCP_BACKLOG], address[0] == "-")
+            if there is not None:
+                opened.append(there)
+        if not opened:
+            raise ListenError(f"Failed listening on port {port} ({kind}), aborting.")
+    except ListenError:
+        _close_new(opened, open_already)
+        raise
+    return opened
+
+
+def _close_new(opened: list[socket.socket], open_already: Mapping[object, socket.socket]) -> None:
+    for sock in opened:
+        if sock not in open_already.values():
+            sock.close()
 
 
 def open_tcp(host: str, port: int, backlog: int, optional: bool) -> socket.socket | None:

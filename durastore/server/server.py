@@ -19,6 +19,7 @@ from durastore.commands.events import kinds_of
 from durastore.config import Config, ConfigError
 from durastore.config import table as directives
 from durastore.config.directives import Directive
+from durastore.config.tls import TLS_PORT
 from durastore.engine.engine import Engine
 from durastore.persistence.aof.log import AppendLog, LogSettings
 from durastore.persistence.aof.manifest import AofError
@@ -38,6 +39,7 @@ from durastore.server.listeners import Admission, ListenError, open_listeners, o
 from durastore.server.overdue import Debts
 from durastore.server.reactor import Alarm, run_reactor
 from durastore.server.supervision import Supervision
+from durastore.server.tls import TlsError, TlsListeners
 
 _MISCONF_RDB = (
     b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
@@ -101,6 +103,7 @@ class Server:
         )
         self.admission = Admission(self)
         self.hub = Hub(self.engine, self.log, self.admission)
+        self.tls = TlsListeners(self)
         self.hub.watch(self.log.thread.watched, self.log.sync_ended)
         self.alarm = Alarm(self.hub, self._time_up)
         self.engine.blocking.waker = self.alarm
@@ -157,12 +160,18 @@ class Server:
         if lock is None:
             return 1
         try:
+            self.tls.configure()
+        except TlsError as error:
+            self.logger.error("%s", error)
+            self.logger.error("Failed to configure TLS. Check logs for more info.")
+            return 1
+        try:
             listeners = open_listeners(self.config, {})
         except ListenError as error:
             self.logger.error("%s", error)
             return 1
         for sock in listeners:
-            self.hub.listen(sock)
+            self._listen_on(sock)
         self.supervision.listening()
         self.engine.loading = True
         self.engine.instance.loading = True
@@ -170,6 +179,7 @@ class Server:
         try:
             async with trio.open_nursery() as nursery:
                 self.saver.open(nursery)
+                self.tls.open(nursery)
                 nursery.start_soon(self._watch_signals)
                 nursery.start_soon(run_reactor, self.hub, self._others_busy)
                 nursery.start_soon(self.alarm.run)
@@ -178,6 +188,7 @@ class Server:
                 await self._stop.wait()
                 nursery.cancel_scope.cancel()
         finally:
+            self.tls.stop_listening()
             self.hub.close()
             self._remove_sockets()
             lock.close()
@@ -256,6 +267,7 @@ class Server:
         if not healthy:
             return False
         # Nothing is served any more: a write that were acknowledged now would be in no file.
+        self.tls.stop_listening()
         self.hub.stop_listening()
         for connection in self.hub.connections.values():
             connection.client.closing = True
@@ -461,6 +473,7 @@ class Server:
         ):
             config.on_change(directive, lambda value: self._apply_packing())
         config.on_change(directives.PORT, lambda value: self._listen_again())
+        config.on_change(TLS_PORT, lambda value: self._tls_port_changed())
         config.on_change(directives.BIND, lambda value: self._listen_again())
 
     def _watch_durations(self) -> None:
@@ -502,9 +515,25 @@ class Server:
             self.logger.error("%s", error)
             raise ConfigError("Unable to turn on AOF. Check server logs.") from error
 
+    def _tls_port_changed(self) -> None:
+        self.tls.settings_changed()
+        self._listen_again()
+
+    def _listen_on(self, sock: socket.socket) -> None:
+        if sock.family != socket.AF_UNIX and sock.getsockname()[1] == self.config[TLS_PORT]:
+            self.tls.listen(sock)
+        else:
+            self.hub.listen(sock)
+
+    def _stop_listening_on(self, sock: socket.socket) -> None:
+        if sock in self.tls.listening:
+            self.tls.stop_listening_on(sock)
+        else:
+            self.hub.stop_listening_on(sock)
+
     def _listen_again(self) -> None:
         """Listens where the configuration says by now, and nowhere else."""
-        old = {_identity(sock): sock for sock in self.hub.listeners.values()}
+        old = {_identity(sock): sock for sock in [*self.hub.listeners.values(), *self.tls.listening]}
         try:
             wanted = self._reopened(old)
         except ListenError as error:
@@ -512,10 +541,10 @@ class Server:
             raise ConfigError("Unable to listen on this port. Check server logs.") from error
         for sock in old.values():
             if sock.fileno() != -1 and sock not in wanted:
-                self.hub.stop_listening_on(sock)
+                self._stop_listening_on(sock)
         for sock in wanted:
             if sock not in old.values():
-                self.hub.listen(sock)
+                self._listen_on(sock)
 
     def _reopened(self, old: dict[object, socket.socket]) -> list[socket.socket]:
         """The sockets that are wanted by now, open; some of them may be old ones.  Raises ListenError."""
@@ -524,15 +553,16 @@ class Server:
         except ListenError:
             # A socket on all interfaces is in the way of one on a certain interface, and the other way round.
             names = [name for name in old if isinstance(name, tuple)]
+            encrypted = [name for name in names if old[name] in self.tls.listening]
             for name in names:
-                self.hub.stop_listening_on(old[name])
+                self._stop_listening_on(old[name])
             try:
                 return open_listeners(self.config, {name: sock for name, sock in old.items() if name not in names})
             except ListenError:
                 for name in names:
                     again = open_tcp(name[0], name[1], self.config[directives.TCP_BACKLOG], False)
                     if again is not None:
-                        self.hub.listen(again)
+                        (self.tls if name in encrypted else self.hub).listen(again)
                 raise
 
 
