@@ -359,8 +359,7 @@ def hgetall(client: Client, argv: list[bytes]) -> None:
         return
     flat = held.flat()
     reply.map(len(flat) // 2)
-    for text in flat:
-        reply.bulk(text)
+    reply.bulk_elements(flat)
 
 
 @command(

@@ -87,8 +87,7 @@ def write_range(client: Client, value: List, start: i64, count: i64, reverse: bo
         else:
             items = value.slice(start, part)
             start += part
-        for item in items:
-            reply.bulk(item)
+        reply.bulk_elements(items)
         count -= part
 
 

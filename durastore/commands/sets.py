@@ -211,8 +211,7 @@ def scard(client: Client, argv: list[bytes]) -> None:
 def reply_set(client: Client, members: list[bytes]) -> None:
     """A set of bulk strings (RESP2: an array)."""
     client.reply.set(len(members))
-    for member in members:
-        client.reply.bulk(member)
+    client.reply.bulk_elements(members)
 
 
 @command(

@@ -44,7 +44,6 @@ _ALPHA: Final = 0.721347520444481703680
 
 _SEED: Final = 0xADC83B19
 _MULTIPLIER: Final = -4132994306676758123
-_MAX: Final = 0x7FFFFFFFFFFFFFFF
 
 
 class Corrupt(Exception):
@@ -53,8 +52,11 @@ class Corrupt(Exception):
 
 def _product(a: i64, b: i64) -> i64:
     """The product modulo 2**64 as a signed number, in compiled and in interpreted code."""
-    product = a * b
-    return (product & _MAX) + ((product >> 63) & 1) * (-_MAX - 1)
+    # In two halves: in compiled code a literal of more than 62 bits is an object.
+    product: i64 = a * b
+    high: i64 = (product >> 32) & 0xFFFFFFFF
+    high -= (high & 0x80000000) << 1
+    return (high << 32) + (product & 0xFFFFFFFF)
 
 
 def murmur_hash(data: bytes) -> i64:

@@ -7,12 +7,15 @@ from typing import Final, final
 from librt.strings import BytesWriter
 from mypy_extensions import i64, u8
 
+from durastore.protocol.bulks import bulk_strings
 from durastore.protocol.numbers import format_double
 
 SMALL: Final = 1024
 _INTEGERS: Final = [b":%d\r\n" % i for i in range(SMALL)]
 BULKS: Final = [b"$%d\r\n" % i for i in range(SMALL)]
 _ARRAYS: Final = [b"*%d\r\n" % i for i in range(SMALL)]
+# How many bulk strings are joined at a time.
+_BATCH: Final = 1024
 
 
 @final
@@ -78,6 +81,17 @@ class Reply:
             out.write(b"\r\n")
         out.write(value)
         out.write(b"\r\n")
+
+    def bulk_elements(self, values: list[bytes]) -> None:
+        """Bulk strings, as the elements of what has been begun."""
+        size: i64 = len(values)
+        if size <= _BATCH:
+            self.out.write(bulk_strings(values))
+            return
+        start: i64 = 0
+        while start < size:
+            self.out.write(bulk_strings(values[start : start + _BATCH]))
+            start += _BATCH
 
     def bulk_or_null(self, value: bytes | None) -> None:
         """A bulk string, or the null."""
@@ -154,8 +168,7 @@ class Reply:
     def bulks(self, values: list[bytes]) -> None:
         """An array of bulk strings."""
         self.array(len(values))
-        for value in values:
-            self.bulk(value)
+        self.bulk_elements(values)
 
     def simple_set(self, values: list[bytes]) -> None:
         """A set of simple strings, as COMMAND INFO uses for flags."""

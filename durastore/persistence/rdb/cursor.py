@@ -14,8 +14,8 @@ from mypy_extensions import i64
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.listpack import DamagedListpack, check, decode
 from durastore.persistence.checksum import crc64_redis
-from durastore.persistence.lzf import LzfError, decompress
 from durastore.persistence.rdb.format import RdbError
+from durastore.persistence.unlzf import LzfError, decompress
 
 CHUNK: Final = 1 << 20
 
