@@ -17,7 +17,7 @@ from durastore.persistence.backup.making import Transfer, make_backup
 from durastore.persistence.backup.reading import Verdict, Verifier
 from durastore.persistence.backup.store import Store, open_store
 from durastore.persistence.disk import RealDisk
-from durastore.persistence.recording import FolderRecording
+from durastore.persistence.recording import FolderRecording, RecordingError
 from durastore.persistence.restore import spell
 
 _HELP: Final = """\
@@ -31,7 +31,7 @@ Give each server a destination of its own, and let one backup to it run at a tim
 brings a backup back.
 
 \b
-Exit status: 0 done; 1 there is nothing to back up; 2 the data, or a backup, are damaged;
+Exit status: 0 done; 1 there is nothing to back up or to verify; 2 the data, or a backup, are damaged;
 3 the command line was wrong, or something could not be read or written.
 """
 
@@ -112,11 +112,15 @@ def _list(found: Catalogues, as_json: bool) -> int:
             click.echo(f"{each.id}  {spell(until)}  {spell_size(each.size)}  {each.source}  ({each.server})")
     for reason in found.damaged:
         click.echo(f"Damaged: {reason}", err=True)
+    if not found.good and not found.damaged and not as_json:
+        click.echo("There are no backups.", err=True)
     return DAMAGED if found.damaged else 0
 
 
 def _verify(store: Store, facts: dict[str, Any], as_json: bool) -> int:
     verdict = Verifier(store).run()
+    if not verdict.whole and not verdict.wrong:
+        raise RecordingError(f"There is no backup in {store.name}")
     facts["verified"] = {"whole": verdict.whole, "wrong": verdict.wrong, "bytes": verdict.size}
     if not as_json:
         _tell_verdict(verdict)

@@ -74,5 +74,8 @@ def settle(work: Callable[[], int]) -> int:
 
 
 def _fail(error: Exception, status: int) -> int:
-    click.echo(f"Error: {error}", err=True)
+    reason = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        reason = f"{error.filename}: {error.strerror}"
+    click.echo(f"Error: {reason}", err=True)
     return status

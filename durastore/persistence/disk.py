@@ -5,8 +5,10 @@ Errors are OSErrors.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from abc import ABC, abstractmethod
 
 from mypy_extensions import mypyc_attr
@@ -216,8 +218,13 @@ class _RealFile(File):
 
 class _RealSource(Source):
     def __init__(self, path: str) -> None:
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self.size = os.fstat(self._fd).st_size
+        # Whoever opens a pipe waits for its other end, if not told otherwise.
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        facts = os.fstat(self._fd)
+        if not stat.S_ISREG(facts.st_mode):
+            os.close(self._fd)
+            raise OSError(errno.EINVAL, "It is no regular file", path)
+        self.size = facts.st_size
 
     def read(self, size: int, /) -> bytes:
         return os.read(self._fd, size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -119,6 +120,8 @@ def _prefixes(folder: str) -> list[str]:
 
 
 def _kind_of(path: str) -> Kind:
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise NothingFound(f"{path} is no regular file")
     with open(path, "rb") as file:
         head = file.read(9)
     name = os.path.basename(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -163,3 +164,19 @@ def test_backups_are_listed_verified_and_removed(
     assert "Removed" not in said.out
     next((destination / "catalogues").iterdir()).write_text("{}")
     assert main(["backup", "--list", str(destination)]) == 2
+
+
+def test_nothing_is_not_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backup", "--verify", str(tmp_path / "nothing")]) == 1
+    assert "There is no backup in" in capsys.readouterr().err
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "dump.rdb")
+    os.mkfifo(tmp_path / "pipe")
+    for words in (["check", str(tmp_path)], ["inspect", str(tmp_path / "dump.rdb")], ["check", str(tmp_path / "pipe")]):
+        assert main(words) == 3
+        told = capsys.readouterr()
+        assert "no regular file" in told.out + told.err
+    assert main(["restore", str(tmp_path), "--to", str(tmp_path / "new")]) == 3
+    assert "no regular file" in capsys.readouterr().err

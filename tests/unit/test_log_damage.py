@@ -212,6 +212,14 @@ def test_a_damaged_length_is_told_from_a_torn_end_without_all_of_the_file_in_mem
     assert Reloader().load(changed(disk, FIRST, data[:-1])) == {}
 
 
+@pytest.mark.parametrize("line", [b'file "a\\x00b" seq 1 type b', b"file a seq " + b"9" * 5000 + b" type b"])
+def test_a_hostile_manifest_is_refused(line: bytes) -> None:
+    disk = small_log()
+    disk.names[MANIFEST] = Inode(line + b"\n")
+    with pytest.raises(LoadError, match=r"The AOF manifest cannot be used: .* line 1"):
+        Reloader().load(disk)
+
+
 def test_a_missing_file_is_named() -> None:
     disk = small_log()
     del disk.names[FIRST]
