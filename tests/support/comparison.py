@@ -22,7 +22,7 @@ _SCANS = {"scan", "sscan", "hscan", "zscan"}
 _TIMES = {"ttl": 1000, "pttl": 1, "expiretime": 1000, "pexpiretime": 1}
 _FIELD_TIMES = {"httl": 1000, "hpttl": 1, "hexpiretime": 1000, "hpexpiretime": 1}
 # Of these, only how many there are, or whether there is one, is defined.
-_RANDOM = {"srandmember", "hrandfield", "zrandmember"}
+_RANDOM = {"srandmember", "hrandfield", "zrandmember", "randomkey"}
 # Fields of XINFO and XPENDING that tell how long ago something was.
 _CLOCKS = {b"seen-time", b"active-time", b"idle", b"inactive", b"delivery-time"}
 
@@ -83,8 +83,9 @@ def _same_fields(request: Request, left: Any, right: Any) -> bool:
 def _same_scan(request: Request, left: Any, right: Any) -> bool:
     if not isinstance(left, list):
         return False
-    if left[0] != b"0" or right[0] != b"0":
-        # Where to stop, and so what is found until then, is up to the server.
+    cursor = request[1 if request[0].lower() == b"scan" else 2]
+    if left[0] != b"0" or right[0] != b"0" or cursor != b"0":
+        # Where to stop, and what a cursor of one's own making leads to, is up to the server.
         return True
     one, other = left[1], right[1]
     if request[0].lower() in (b"hscan", b"zscan"):
@@ -109,6 +110,11 @@ def _same_size(request: Request, left: Any, right: Any) -> bool:
     return isinstance(left, list) == isinstance(right, list) and (not isinstance(left, list) or len(left) == len(right))
 
 
+def _same_object(request: Request, left: Any, right: Any) -> bool:
+    """How long ago a key was used."""
+    return request[1].lower() == b"idletime" and isinstance(left, int) and isinstance(right, int)
+
+
 def _same_sort(request: Request, left: Any, right: Any) -> bool:
     """SORT of a set with a BY that does not sort leaves the order open."""
     words = [word.lower() for word in request]
@@ -116,14 +122,14 @@ def _same_sort(request: Request, left: Any, right: Any) -> bool:
 
 
 def _same_stream_info(request: Request, left: Any, right: Any) -> bool:
-    return _equal(_without_clocks(left), _without_clocks(right))
+    return _equal(without_clocks(left), without_clocks(right))
 
 
-def _without_clocks(value: Any) -> Any:
+def without_clocks(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: None if key in _CLOCKS else _without_clocks(each) for key, each in value.items()}
+        return {key: None if key in _CLOCKS else without_clocks(each) for key, each in value.items()}
     if isinstance(value, list):
-        cleaned = [_without_clocks(each) for each in value]
+        cleaned = [without_clocks(each) for each in value]
         for i in range(1, len(cleaned)):
             if isinstance(cleaned[i - 1], bytes) and cleaned[i - 1] in _CLOCKS:
                 cleaned[i] = None
@@ -151,6 +157,7 @@ _RULES: dict[str, Callable[[Request, Any, Any], bool]] = {
     **dict.fromkeys(_FIELD_TIMES, _same_field_times),
     **dict.fromkeys(_RANDOM, _same_size),
     "hgetall": _same_fields,
+    "object": _same_object,
     "sort": _same_sort,
     "sort_ro": _same_sort,
     "xinfo": _same_stream_info,

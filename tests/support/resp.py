@@ -46,6 +46,10 @@ class Connection:
             self._at = 0
         return raw
 
+    def next(self) -> Any:
+        """The next reply as ``parse`` gives it."""
+        return parse(self.read())
+
     def call(self, *words: bytes | str | int) -> bytes:
         """Sends a request and returns the bytes of its reply."""
         self.send(request(*words))

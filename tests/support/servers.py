@@ -266,6 +266,11 @@ def valkey_server(folder: Path, directives: dict[str, str] | None = None) -> Ser
     other = os.environ.get("JUDGE_COMMAND")
     if other:
         return Server(shlex.split(other), folder, {"enable-debug-command": "yes", **(directives or {})})
+    return valkey_alone(folder, directives)
+
+
+def valkey_alone(folder: Path, directives: dict[str, str] | None = None) -> Server:
+    """The same, whatever JUDGE_COMMAND says."""
     return Server(
         valkey_binary(),
         folder,
