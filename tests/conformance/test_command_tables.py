@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from support.command_tables import YOUNGER, Facts, after_redis72, command_facts, redis72_facts
+from support.readme_commands import of_redis
 from support.scripts import assert_same_replies
 from support.servers import Server
 
@@ -46,6 +47,11 @@ def theirs(_shared_valkey: Server) -> dict[str, Facts]:
 def test_every_command_is_one_of_redis(ours: dict[str, Facts], theirs: dict[str, Facts]) -> None:
     known = {name for name in theirs if not after_redis72(theirs[name]["since"])}
     assert set(ours) - known == YOUNGER
+
+
+def test_the_list_of_what_redis_has_is_whole(theirs: dict[str, Facts]) -> None:
+    """The README's table is made of it."""
+    assert set(of_redis()) == {name for name in theirs if not after_redis72(theirs[name]["since"])}
 
 
 @pytest.mark.parametrize("field", FIELDS)

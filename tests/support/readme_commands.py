@@ -1,0 +1,90 @@
+"""The table of Redis 7.2's commands in the README: which are there, and why the others are not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from durastore.commands.table import build_table
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+README: Final = ROOT / "README.md"
+# Group and name of every command and subcommand, as COMMAND and COMMAND DOCS of redis-server 7.2.4 tell them.
+LISTED: Final = ROOT / "fixtures" / "commands" / "redis-7.2.4.txt"
+HEAD: Final = "| group | there | not there |\n|---|---|---|\n"
+# Why a command is not there, by the beginning of its name.
+REASONS: Final = {
+    "asking": "no cluster",
+    "cluster": "no cluster",
+    "eval": "no scripting yet",
+    "failover": "no replication yet",
+    "fcall": "no scripting yet",
+    "function": "no scripting yet",
+    "module": "no modules",
+    "psync": "no replication yet",
+    "readonly": "no cluster",
+    "readwrite": "no cluster",
+    "replconf": "no replication yet",
+    "replicaof": "no replication yet",
+    "restore-asking": "no cluster",
+    "script": "no scripting yet",
+    "slaveof": "no replication yet",
+    "sync": "no replication yet",
+}
+
+
+def of_redis() -> dict[str, str]:
+    """The commands of Redis 7.2 and their groups."""
+    lines = (line.split() for line in LISTED.read_text().splitlines())
+    return {name: group for group, name in lines}
+
+
+def of_durastore() -> dict[str, str]:
+    """The commands that durastore declares and their groups."""
+    found = {}
+    for command in build_table().values():
+        for each in (command, *(command.subcommands or {}).values()):
+            found[each.spec.name] = each.group
+    return found
+
+
+def reason(name: str) -> str:
+    """Why a command is not there."""
+    return next((why for start, why in REASONS.items() if name.startswith(start)), "")
+
+
+def table() -> str:
+    """The table, a line for each group of Redis's."""
+    ours, theirs = of_durastore(), of_redis()
+    rows = []
+    for group in sorted(set(theirs.values())):
+        names = [name for name in theirs if theirs[name] == group]
+        missing: dict[str, list[str]] = {}
+        for name in names:
+            if name not in ours:
+                missing.setdefault(reason(name), []).append(name)
+        reasons = "; ".join(f"{_brief(absent)}: {why}" for why, absent in missing.items())
+        rows.append(f"| {group} | {_brief([name for name in names if name in ours])} | {reasons} |\n")
+    return HEAD + "".join(rows)
+
+
+def _brief(names: list[str]) -> str:
+    """Names in capitals, those of subcommands in brackets after their container's."""
+    families: dict[str, list[str]] = {}
+    for name in sorted(names):
+        container, _, subcommand = name.upper().partition("|")
+        families.setdefault(container, []).extend([subcommand] if subcommand else [])
+    return ", ".join(f"{name} ({' '.join(inner)})" if inner else name for name, inner in families.items())
+
+
+def in_readme() -> str:
+    """The table that stands in the README."""
+    found = re.search(re.escape(HEAD) + r"(?:\|.*\n)*", README.read_text())
+    assert found is not None, "the README has no table of commands"
+    return found.group()
+
+
+def renew() -> None:
+    """Puts the table into the README, in place of the one that stands there."""
+    README.write_text(README.read_text().replace(in_readme(), table()))
