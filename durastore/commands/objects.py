@@ -6,7 +6,7 @@ from durastore.commands import events
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
 from durastore.commands.encoding import encoding_of
-from durastore.commands.errors import OUT_OF_RANGE, SYNTAX, CommandError
+from durastore.commands.errors import SYNTAX, CommandError
 from durastore.commands.spec import DANGEROUS, DENYOOM, LOADING, READONLY, STALE, WRITE, command
 from durastore.protocol.numbers import INT64_MAX
 
@@ -194,9 +194,8 @@ def restore(client: Client, argv: list[bytes]) -> None:
     if when == 0:
         when = -1
     elif not absolute:
-        if when > INT64_MAX - now:
-            raise CommandError(OUT_OF_RANGE)
-        when += now
+        # What does not fit 64 bits is a time that has passed, in Redis.
+        when = when + now if when <= INT64_MAX - now else 0
     if when != -1 and when <= now and not client.replaying:
         # It has expired before it arrived.
         if taken:

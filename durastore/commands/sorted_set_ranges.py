@@ -72,7 +72,8 @@ class Range:
         if start < 0:
             start = max(start + size, 0)
         if stop < 0:
-            stop += size
+            # No further, so that the length of the range fits as well.
+            stop = max(stop + size, -1)
         stop = min(stop, size - 1)
         if reverse:
             return size - 1 - stop, size - start

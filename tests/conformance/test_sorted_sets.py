@@ -379,6 +379,10 @@ SCRIPTS = {
         zremrangebyrank z 0 1
         zremrangebyrank z -2 -1
         zremrangebyrank z 5 4
+        zremrangebyrank z 3 -9223372036854775808
+        zremrangebyrank z -9223372036854775808 -9223372036854775808
+        zrange z 3 -9223372036854775808 withscores
+        zrevrange z 3 -9223372036854775808
         zremrangebyrank z 100 200
         zremrangebyrank z x 1
         zremrangebyscore z (2 3
