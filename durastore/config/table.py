@@ -475,7 +475,7 @@ ACTIVE_REHASHING: Final = YesNo(
     "activerehashing", True, "Spend idle time on moving hash tables to their new size. Tables are split in small "
     "segments, so there is nothing to spread.", effect=False,
 )  # fmt: skip
-_LAZY: Final = "Free values in the background {}. Memory is counted by reference here and freed at once."
+_LAZY: Final = "Free values in the background {}. Large ones always are."
 LAZYFREE_LAZY_EVICTION: Final = YesNo("lazyfree-lazy-eviction", False, _LAZY.format("on eviction"), effect=False)
 LAZYFREE_LAZY_EXPIRE: Final = YesNo("lazyfree-lazy-expire", False, _LAZY.format("on expiry"), effect=False)
 LAZYFREE_LAZY_SERVER_DEL: Final = YesNo(

@@ -8,6 +8,7 @@ from typing import final
 from mypy_extensions import i64, mypyc_attr
 
 from durastore.keyspace.chunked import NEVER, Chunked
+from durastore.keyspace.freeing import Freeing
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.positions import HASH_MASK
@@ -89,6 +90,7 @@ class Keyspace:
         self.flushed = False
         self.functions: list[bytes] = []
         self.limits = Limits()
+        self.freeing = Freeing()
         self.databases: list[Database] = [Database(self, i) for i in range(databases)]
 
     def track(self, tracking: bool) -> None:
@@ -186,7 +188,10 @@ class Database:
 
     def expire(self, segment: Segment, key: bytes) -> None:
         """Removes a key whose time has come."""
-        self.table.remove(segment, key)
+        table = self.table
+        if table.has_containers:
+            self.keyspace.freeing.take(segment.items[key])
+        table.remove(segment, key)
         if self.hash_expiries.count:
             self.hash_expiries.remove(key)
         self.keyspace.expired.append(Expired(self.index, key))
@@ -214,6 +219,8 @@ class Database:
         segment.used = self.keyspace.now
         if segment.expires:
             table.clear_expiry(segment, key)
+        if table.has_containers:
+            self._let_go(segment, key, value)
         before: i64 = table.count
         table.store(segment, key, value)
         if self.keyspace.noting_new and table.count != before:
@@ -230,6 +237,8 @@ class Database:
         table = self.table
         segment = table.find(key)
         segment.used = self.keyspace.now
+        if table.has_containers:
+            self._let_go(segment, key, value)
         before: i64 = table.count
         table.store(segment, key, value)
         if self.keyspace.noting_new and table.count != before:
@@ -289,6 +298,8 @@ class Database:
         segment = table.find(key)
         if key not in segment.items:
             return False
+        if table.has_containers:
+            self.keyspace.freeing.take(segment.items[key])
         table.remove(segment, key)
         if self.hash_expiries.count:
             self.hash_expiries.remove(key)
@@ -322,10 +333,16 @@ class Database:
             self.changed(key)
         return True
 
+    def _let_go(self, segment: Segment, key: bytes, value: object) -> None:
+        """To be called before a value takes the place of another one, which may be large."""
+        old = segment.items[key]
+        if old is not value:
+            self.keyspace.freeing.take(old)
+
     def flush(self) -> int:
         """Removes all keys; returns how many there were.
 
-        The old table is dropped whole: a walk over it goes on undisturbed.
+        The old table is left as it is: a walk over it goes on undisturbed.
         """
         removed = int(self.table.count)
         for key in list(self.watched):
@@ -334,6 +351,7 @@ class Database:
         for key in self.waited:
             self.signal(key)
         self.keyspace.flushed = self.keyspace.tracking
+        self.keyspace.freeing.take_table(self.table)
         self.table = Table()
         self.hash_expiries = Chunked()
         self.expiry_cursor = 0

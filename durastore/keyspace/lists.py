@@ -56,6 +56,9 @@ class List(Value):
     def size(self) -> int:
         return int(self.count)
 
+    def parts(self) -> list[object]:
+        return list(self.nodes.nodes) if self.nodes is not None else []
+
     def memory(self) -> int:
         """About how many bytes of memory the list takes."""
         nodes = self.nodes

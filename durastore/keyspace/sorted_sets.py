@@ -76,6 +76,13 @@ class SortedSet(Value):
             other.order = order.copy()
         return other
 
+    def parts(self) -> list[object]:
+        scores = self.scores
+        order = self.order
+        if scores is None or order is None:
+            return []
+        return [*scores.directory, order.root]
+
     def is_packed(self) -> bool:
         """Whether it has its small form."""
         return self.order is None
@@ -164,11 +171,13 @@ class SortedSet(Value):
 
         Where they are not, Redis walks from one end as far as it gets; what it finds then is kept for the packed form.
         """
+        size: i64 = self.count
         order = self.order
         if order is not None:
+            if not low.allows_from(self.at(size - 1).member) or not high.allows_to(self.at(0).member):
+                return 0, 0
             return _lex_rank(order, low, False), _lex_rank(order, high, True)
-        members = packed_scores.members_of(self.packed, 0, self.count)
-        size: i64 = len(members)
+        members = packed_scores.members_of(self.packed, 0, size)
         if not low.allows_from(members[size - 1]) or not high.allows_to(members[0]):
             return 0, 0
         first: i64 = 0

@@ -76,6 +76,9 @@ class Stream(Value):
     def size(self) -> int:
         return int(self.length)
 
+    def parts(self) -> list[object]:
+        return [*self.nodes.blocks, *self.groups.values()]
+
     def memory(self) -> i64:
         """The bytes that the stream takes, estimated from its first and last nodes and pending rows."""
         nodes = self.directory()

@@ -121,6 +121,8 @@ class Table:
         self.expires_count: i64 = 0
         self.epoch: i64 = 0
         self.walk: Walk | None = None
+        # Whether there ever was a value that is no plain string: such may be large.
+        self.has_containers = False
 
     def begin_walk(self) -> Walk:
         """Starts a walk from the present state; there is at most one at a time."""
@@ -148,6 +150,8 @@ class Table:
     def store(self, segment: Segment, key: bytes, value: object) -> None:
         """Sets a key of a segment, leaving its expiry alone; splits the segment when it is full."""
         self.before_write(segment)
+        if not isinstance(value, bytes):
+            self.has_containers = True
         items = segment.items
         before: i64 = len(items)
         items[key] = value

@@ -39,6 +39,11 @@ class Value:
         """The elements of a large hash or set; None for everything else."""
         return None
 
+    def parts(self) -> list[object]:
+        """What a large value is made of, so that it can be freed part by part (``keyspace.freeing``)."""
+        elements = self.elements()
+        return list(elements.chunks()) if elements is not None else []
+
 
 @final
 @mypyc_attr(acyclic=True)

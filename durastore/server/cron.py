@@ -18,6 +18,8 @@ SEGMENTS_PER_LOOK = 32
 FIELDS_PER_LOOK = 128
 # The share of the time between two ticks that expiry may take at most.
 EXPIRY_SHARE = 0.25
+# The same for the freeing of large containers.
+FREEING_SHARE = 0.25
 # No slice of periodic work keeps the event loop longer than this many seconds.
 SLICE = 0.001
 MERGE_SEGMENTS = 64
@@ -68,6 +70,7 @@ class Cron:
             now = int(time.time() * 1000)
             server.engine.begin_wake(now)
             await self._expire(now, period * EXPIRY_SHARE)
+            await self._free(period * FREEING_SHARE)
             for db in server.engine.instance.keyspace.databases:
                 if db.table.directory.depth:
                     db.merge_slice(MERGE_SEGMENTS)
@@ -86,6 +89,14 @@ class Cron:
                 server.hub.turn(int(time.time() * 1000), 0.0)
             server.log.look_after(now)
             self._save_points(now, monotonic)
+
+    async def _free(self, budget: float) -> None:
+        """Frees what is left of large containers in slices, within the budget (seconds) of this tick."""
+        freeing = self._server.engine.instance.keyspace.freeing
+        end = time.perf_counter() + budget
+        while freeing.pending and time.perf_counter() < end:
+            freeing.step(time.perf_counter() + SLICE, time.perf_counter)
+            await trio.lowlevel.checkpoint()
 
     async def _expire(self, now: int, budget: float) -> None:
         """Removes expired keys in slices, within the budget (seconds) of this tick."""

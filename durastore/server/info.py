@@ -118,6 +118,7 @@ def _memory(server: Server) -> Fields:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     dataset = max(used - server.startup_memory, 0)
     maximum = server.config[directives.MAX_MEMORY]
+    freeing = server.engine.instance.keyspace.freeing
     output = sum(int(each.outgoing_bytes) for each in server.hub.connections.values())
     query = sum(each.session.parser.buffered() for each in server.hub.connections.values())
     programs = server.engine.programs
@@ -174,8 +175,8 @@ def _memory(server: Server) -> Fields:
         ("mem_aof_buffer", server.log.unwritten()),
         ("mem_allocator", "pymalloc"),
         ("active_defrag_running", 0),
-        ("lazyfree_pending_objects", 0),
-        ("lazyfreed_objects", 0),
+        ("lazyfree_pending_objects", freeing.pending),
+        ("lazyfreed_objects", freeing.freed),
     ]
 
 
