@@ -12,6 +12,7 @@ server is loading.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -73,7 +74,10 @@ class Loader:
 
     async def load(self, appendonly: bool) -> None:
         """Loads everything.  Raises LoadError."""
+        freeing = self._engine.instance.keyspace.freeing
         for _ in self._load(appendonly):
+            # What commands of the log have removed must not pile up.
+            freeing.step(math.inf, time.perf_counter)
             await trio.lowlevel.checkpoint()
 
     def reload_rdb(self, *, flush: bool, merge: bool) -> None:
