@@ -202,6 +202,7 @@ OF_VALKEY: list[Listed] = [
     *OF_REDIS,
     ((b"exec",), _ANY, b"*", b"*-1", "SET with a time that has passed changes a watched key, in Redis"),
     ((b"exec",), _ANY, b"*", b"_", "the same"),
+    ((b"dbsize",), _ANY, b":", b":", "SET with a time that has passed leaves a key there, in Redis"),
     ((b"object",), _ANY, b"$6\r\nembstr", b"$3\r\nraw", "Valkey embeds longer strings"),
     ((b"object",), _ANY, b"$9\r\nhashtable", b"$10\r\nlistpackex", "small hashes with fields that expire: Redis 7.4's"),
     (_SCANS, _ANY, b"-ERR invalid cursor", b"*2\r\n", "Valkey reads cursors more strictly"),
