@@ -17,10 +17,7 @@ HEAD: Final = "| group | there | not there |\n|---|---|---|\n"
 REASONS: Final = {
     "asking": "no cluster",
     "cluster": "no cluster",
-    "eval": "no scripting yet",
     "failover": "no replication yet",
-    "fcall": "no scripting yet",
-    "function": "no scripting yet",
     "module": "no modules",
     "psync": "no replication yet",
     "readonly": "no cluster",
@@ -28,7 +25,6 @@ REASONS: Final = {
     "replconf": "no replication yet",
     "replicaof": "no replication yet",
     "restore-asking": "no cluster",
-    "script": "no scripting yet",
     "slaveof": "no replication yet",
     "sync": "no replication yet",
 }
