@@ -38,6 +38,7 @@ from durastore.config.directives import (
     no_path,
 )
 from durastore.config.inert import MACHINERY
+from durastore.config.operations import HTTP, LOG_FORMAT
 from durastore.config.tls import TLS
 
 _MB: Final = 1 << 20
@@ -551,8 +552,9 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Section(
         "Process", "The process, its log and its background work.",
         (
-            DATABASES, LOG_LEVEL, LOG_FILE, SYSLOG_ENABLED, SYSLOG_IDENT, SYSLOG_FACILITY, PID_FILE, DAEMONIZE,
-            SUPERVISED, SHUTDOWN_ON_SIGINT, SHUTDOWN_ON_SIGTERM, SHUTDOWN_TIMEOUT, HZ, DYNAMIC_HZ, IO_THREADS,
+            DATABASES, LOG_LEVEL, LOG_FILE, LOG_FORMAT, SYSLOG_ENABLED, SYSLOG_IDENT, SYSLOG_FACILITY, PID_FILE,
+            DAEMONIZE, SUPERVISED, SHUTDOWN_ON_SIGINT, SHUTDOWN_ON_SIGTERM, SHUTDOWN_TIMEOUT, HZ, DYNAMIC_HZ,
+            IO_THREADS,
             ALWAYS_SHOW_LOGO, SET_PROC_TITLE, PROC_TITLE_TEMPLATE, LOCALE_COLLATE, CRASH_LOG_ENABLED, DISABLE_THP,
             OOM_SCORE_ADJ, OOM_SCORE_ADJ_VALUES, IGNORE_WARNINGS, JEMALLOC_BG_THREAD,
         ),
@@ -587,7 +589,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
         (
             SLOWLOG_LOG_SLOWER_THAN, SLOWLOG_MAX_LEN, LATENCY_MONITOR_THRESHOLD, LATENCY_TRACKING,
             LATENCY_TRACKING_INFO_PERCENTILES, TRACKING_TABLE_MAX_KEYS, NOTIFY_KEYSPACE_EVENTS,
-            BUSY_REPLY_THRESHOLD,
+            BUSY_REPLY_THRESHOLD, *HTTP,
         ),
     ),
     Section(

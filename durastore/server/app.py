@@ -12,6 +12,7 @@ import trio
 
 from durastore.config import Config, ConfigFileError
 from durastore.config import table as directives
+from durastore.config.operations import LOG_FORMAT
 from durastore.server import logs
 from durastore.server.server import Server, banner
 from durastore.server.supervision import Supervision, go_to_background, supervised_mode
@@ -24,7 +25,7 @@ def serve(config: Config) -> int:
         waiting = go_to_background()
     path = config[directives.LOG_FILE]
     try:
-        logs.start_logging(config[directives.LOG_LEVEL], config.resolve(path) if path else "")
+        logs.start_logging(config[directives.LOG_LEVEL], config.resolve(path) if path else "", config[LOG_FORMAT])
     except OSError as error:
         print(f"Can't open the log file: {error.strerror}", flush=True)
         return 1
@@ -34,7 +35,7 @@ def serve(config: Config) -> int:
     log.warning("%s", banner(config))
     if config.file is None:
         log.warning("no conf file given, using the defaults")
-    # A terminal that is closed is no reason to end.
+    # A terminal that is closed is no reason to end; once the server runs, the log file is opened again.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     supervision = Supervision(config, os.environ, waiting)
     # The keyspace holds no cycles, and a collection's time grows with the number of objects: reference counts

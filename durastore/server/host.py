@@ -57,10 +57,13 @@ class ServerHost(Host):
         """SAVE."""
         if self._server.saver.in_progress:
             raise CommandError(_SAVE_RUNNING)
+        self._server.supervision.alive()
         try:
             self._server.saver.save()
         except SaveError as error:
             raise CommandError(b"ERR") from error
+        finally:
+            self._server.supervision.alive()
 
     def background_save(self, schedule: bool) -> bytes:
         """BGSAVE [SCHEDULE]."""

@@ -472,6 +472,11 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Server], Fields]], ...] = (
 _EXTRA = ("commandstats", "latencystats")
 
 
+def info_fields(server: Server) -> Fields:
+    """All that INFO tells, field by field."""
+    return [field for _, _, fields in _SECTIONS for field in fields(server)]
+
+
 def render_info(server: Server, sections: list[bytes]) -> bytes:
     """The text for the sections asked for, in Redis's fixed order; none asked for means the default ones."""
     asked = {section.decode("utf-8", "replace").lower() for section in sections}

@@ -53,9 +53,9 @@ def open_listeners(config: Config, open_already: Mapping[object, socket.socket])
     opened: list[socket.socket] = []
     try:
         if config[directives.PORT]:
-            opened += _open_port(config, config[directives.PORT], "TCP", open_already)
+            opened += open_port(config, config[directives.BIND], config[directives.PORT], "TCP", open_already)
         if config[TLS_PORT]:
-            opened += _open_port(config, config[TLS_PORT], "TLS", open_already)
+            opened += open_port(config, config[directives.BIND], config[TLS_PORT], "TLS", open_already)
         if config[directives.UNIX_SOCKET]:
             path = config.resolve(config[directives.UNIX_SOCKET])
             opened.append(open_already.get(path) or _open_unix(config, path))
@@ -65,13 +65,13 @@ def open_listeners(config: Config, open_already: Mapping[object, socket.socket])
     return opened
 
 
-def _open_port(
-    config: Config, port: int, kind: str, open_already: Mapping[object, socket.socket]
+def open_port(
+    config: Config, addresses: tuple[str, ...], port: int, kind: str, open_already: Mapping[object, socket.socket]
 ) -> list[socket.socket]:
-    """The sockets of one port, on all addresses of ``bind``."""
+    """The sockets of one port, on these addresses, of which ``open_already`` may have some.  Raises ListenError."""
     opened: list[socket.socket] = []
     try:
-        for address in config[directives.BIND]:
+        for address in addresses:
             host = _WILDCARDS.get(address.removeprefix("-"), address.removeprefix("-"))
             there = open_already.get((host, port, *((0, 0) if ":" in host else ())))
             if there is None:

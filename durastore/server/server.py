@@ -34,6 +34,7 @@ from durastore.server import logs
 from durastore.server.access import UserFiles
 from durastore.server.cron import Cron
 from durastore.server.host import ServerHost
+from durastore.server.http import Http
 from durastore.server.hub import Hub, OutputLimit
 from durastore.server.listeners import Admission, ListenError, open_listeners, open_tcp
 from durastore.server.overdue import Debts
@@ -104,6 +105,7 @@ class Server:
         self.admission = Admission(self)
         self.hub = Hub(self.engine, self.log, self.admission)
         self.tls = TlsListeners(self)
+        self.http = Http(self)
         self.hub.watch(self.log.thread.watched, self.log.sync_ended)
         self.alarm = Alarm(self.hub, self._time_up)
         self.engine.blocking.waker = self.alarm
@@ -167,6 +169,7 @@ class Server:
             return 1
         try:
             listeners = open_listeners(self.config, {})
+            self.http.open()
         except ListenError as error:
             self.logger.error("%s", error)
             return 1
@@ -184,10 +187,13 @@ class Server:
                 nursery.start_soon(run_reactor, self.hub, self._others_busy)
                 nursery.start_soon(self.alarm.run)
                 nursery.start_soon(self._tell_progress)
+                nursery.start_soon(self.http.run)
+                nursery.start_soon(self.supervision.keep_watchdog_calm)
                 nursery.start_soon(self._serve, nursery)
                 await self._stop.wait()
                 nursery.cancel_scope.cancel()
         finally:
+            self.http.close()
             self.tls.stop_listening()
             self.hub.close()
             self._remove_sockets()
@@ -221,8 +227,11 @@ class Server:
             await trio.sleep(1)
 
     async def _watch_signals(self) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async for number in signals:
+                if number == signal.SIGHUP:
+                    logs.reopen()
+                    continue
                 name = signal.Signals(number).name
                 self.logger.warning("Received %s scheduling shutdown...", name)
                 if number == signal.SIGINT:
@@ -251,6 +260,7 @@ class Server:
             # The files on disk are those of an earlier log, which the next start must not take for this one.
             self.logger.warning("Writing initial AOF%s", ". Exit anyway." if force else ", can't exit.")
             if not force:
+                self.supervision.carries_on()
                 return False
         self.saver.cancel()
         self.rewriter.cancel()
@@ -265,6 +275,7 @@ class Server:
                 )
                 healthy = force
         if not healthy:
+            self.supervision.carries_on()
             return False
         # Nothing is served any more: a write that were acknowledged now would be in no file.
         self.tls.stop_listening()

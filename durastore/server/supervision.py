@@ -13,6 +13,8 @@ import socket
 import sys
 from collections.abc import Mapping
 
+import trio
+
 from durastore.config import Config
 from durastore.config import table as directives
 
@@ -22,6 +24,8 @@ log = logging.getLogger("durastore.server")
 PID_FILE = "/var/run/durastore.pid"
 # How much longer a service manager is asked to wait each time it is told how far loading is, in microseconds.
 PATIENCE = 30_000_000
+# How long a shutdown may take before the watchdog takes the process for dead, in microseconds.
+LAST_PATIENCE = 86_400_000_000
 
 
 def supervised_mode(wanted: str, environment: Mapping[str, str]) -> str:
@@ -52,6 +56,14 @@ def go_to_background() -> int:
     return writer
 
 
+def _watchdog_seconds(environment: Mapping[str, str]) -> float:
+    """What systemd's watchdog asks of this process (sd_watchdog_enabled(3))."""
+    wanted, pid = environment.get("WATCHDOG_USEC", ""), environment.get("WATCHDOG_PID", "")
+    if not wanted.isdecimal() or (pid and pid != str(os.getpid())):
+        return 0
+    return int(wanted) / 1_000_000
+
+
 class Supervision:
     """What the outside is told of one server's life; ``waiting`` is what ``go_to_background`` returned, -1 without."""
 
@@ -59,6 +71,8 @@ class Supervision:
         self.mode = supervised_mode(config[directives.SUPERVISED], environment)
         self._waiting = waiting
         self._address = environment.get("NOTIFY_SOCKET", "")
+        # The time between two signs of life that are asked for, in seconds; 0: none are.
+        self._watchdog = _watchdog_seconds(environment)
         pid_file = config[directives.PID_FILE] or (PID_FILE if waiting >= 0 else "")
         self._pid_file = config.resolve(pid_file) if pid_file else ""
         self._pid_file_written = False
@@ -99,8 +113,25 @@ class Supervision:
             os.kill(os.getpid(), signal.SIGSTOP)
 
     def stopping(self) -> None:
-        """The server is on its way down."""
-        self._notify("STOPPING=1\n")
+        """The server is on its way down; the final snapshot may keep it from giving signs of life."""
+        patience = f"WATCHDOG_USEC={LAST_PATIENCE}\n" if self._watchdog else ""
+        self._notify(f"STOPPING=1\nSTATUS=Shutting down\n{patience}")
+
+    def carries_on(self) -> None:
+        """The server could not go down, and serves as before."""
+        patience = f"WATCHDOG_USEC={self._watchdog * 1_000_000:.0f}\n" if self._watchdog else ""
+        self._notify(f"STATUS=Ready to accept connections\n{patience}")
+
+    def alive(self) -> None:
+        """Gives the watchdog a sign of life."""
+        if self._watchdog:
+            self._notify("WATCHDOG=1\n")
+
+    async def keep_watchdog_calm(self) -> None:
+        """Gives signs of life twice as often as asked for, as long as tasks get their turn; until it is cancelled."""
+        while self._watchdog:
+            self.alive()
+            await trio.sleep(self._watchdog / 2)
 
     def close(self) -> None:
         """Removes the pid file."""

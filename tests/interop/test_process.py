@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
@@ -436,7 +437,50 @@ def test_systemd_is_told(tmp_path: Path, mode: str, abstract: bool) -> None:
             assert server.info("server", "process_id") == str(server.pid)
         finally:
             assert server.stop() == 0
-        assert messages(manager, "STOPPING=1")[-1] == "STOPPING=1\n"
+        assert messages(manager, "STOPPING=1")[-1] == "STOPPING=1\nSTATUS=Shutting down\n"
+
+
+def test_systemds_watchdog_is_kept_calm(tmp_path: Path) -> None:
+    name = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(name)
+        server = durastore_server(tmp_path, {"supervised": "systemd", "appendonly": "yes"})
+        assert server.environment is not None
+        server.environment.update(NOTIFY_SOCKET=name, WATCHDOG_USEC="200000")
+        server.start()
+        for _ in range(3):
+            assert messages(manager, "WATCHDOG=1")[-1] == "WATCHDOG=1\n"
+        # The final snapshot is not to be taken for a hang; where there is no end after all, all is as before.
+        server.call("CONFIG", "SET", "save", "3600 100000")
+        (tmp_path / "dump.rdb").mkdir()
+        os.kill(server.pid, signal.SIGTERM)
+        assert "WATCHDOG_USEC=86400000000\n" in messages(manager, "STOPPING=1")[-1]
+        assert "WATCHDOG_USEC=200000\n" in messages(manager, "WATCHDOG_USEC")[-1]
+        (tmp_path / "dump.rdb").rmdir()
+        assert server.stop() == 0
+        # A watchdog of another process is none of ours.
+        server.environment["WATCHDOG_PID"] = "1"
+        server.start()
+        server.stop()
+        assert "WATCHDOG=1\n" not in messages(manager, "STOPPING=1")[1:]
+
+
+def test_sighup_opens_the_log_file_again(start_durastore: Starter) -> None:
+    server = start_durastore(logfile="here.log", log_format="json")
+    here, rotated = server.folder / "here.log", server.folder / "here.log.1"
+    here.rename(rotated)
+    os.kill(server.pid, signal.SIGHUP)
+    wait_until(here.exists, "the log file is not opened again")
+    server.call("BGSAVE")
+    server.until_info("persistence", "rdb_bgsave_in_progress", "0")
+    # And without a signal, with the next line.
+    here.unlink()
+    server.stop()
+    lines = [json.loads(line) for line in here.read_text().splitlines()]
+    assert {"level", "logger", "message", "pid", "time"} == set(lines[-1])
+    assert (lines[-1]["level"], lines[-1]["pid"]) == ("warning", server.pid)
+    assert "bye bye" in lines[-1]["message"]
+    assert "bye bye" not in rotated.read_text()
 
 
 def messages(manager: socket.socket, last: str) -> list[str]:

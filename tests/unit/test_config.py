@@ -41,6 +41,7 @@ def test_every_declared_directive_is_in_a_section_once() -> None:
     declared = [
         *(value for value in vars(table).values() if isinstance(value, Directive)),
         *table.TLS,
+        *table.HTTP,
         *table.MACHINERY,
     ]
     assert sorted(d.name for d in declared) == sorted(d.name for d in table.DIRECTIVES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import syslog
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,3 +40,23 @@ def test_a_log_file_and_the_systems_log(tmp_path: Path, monkeypatch: pytest.Monk
     assert said == expected
     signs = [line.split()[5:] for line in (tmp_path / "log").read_text().splitlines()]
     assert signs == [["-", "verbose"], ["*", "notice"], ["#", "warning", "of", "1"]]
+
+
+def test_objects_in_json(tmp_path: Path) -> None:
+    logs.start_logging("debug", str(tmp_path / "log"), "json")
+    log = logging.getLogger("durastore.engine")
+    log.debug("one\ntwo")
+    log.log(logs.VERBOSE, "%s", "\N{SNOWMAN} \udcff")
+    log.info("notice")
+    try:
+        raise ValueError("no")
+    except ValueError:
+        log.exception("bad")
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text("utf-8").splitlines()]
+    assert [line["level"] for line in lines] == ["debug", "verbose", "notice", "warning"]
+    assert lines[0]["message"] == "one\ntwo"
+    assert lines[0]["time"].endswith("Z")
+    assert (lines[0]["logger"], lines[0]["pid"]) == ("durastore.engine", os.getpid())
+    assert lines[1]["message"].startswith("\N{SNOWMAN} ")
+    assert "ValueError: no" in lines[3]["exception"]
+    assert "exception" not in lines[2]
