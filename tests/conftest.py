@@ -6,6 +6,7 @@ configuration, or needs directives, starts its own with ``start_durastore`` or `
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,6 +36,15 @@ def _shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _the_log_as_it_was() -> Iterator[None]:
+    """What a test does to the log is its own affair."""
+    logger = logging.getLogger("durastore")
+    before = (logger.handlers[:], logger.level, logger.propagate)
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
 
 
 def _emptied(server: Server) -> Iterator[Server]:

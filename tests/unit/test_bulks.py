@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from durastore.protocol import bulks
 from durastore.protocol.reply import Reply
-from tests.support.twins import interpreted
+from support.twins import interpreted
 
 BUILDS = [bulks.bulk_strings, interpreted(bulks).bulk_strings]
 

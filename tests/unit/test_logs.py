@@ -6,20 +6,11 @@ import json
 import logging
 import os
 import syslog
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from durastore.server import logs
-
-
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    logger = logging.getLogger("durastore")
-    before = (logger.handlers[:], logger.level, logger.propagate)
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
 
 
 def test_a_log_file_and_the_systems_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

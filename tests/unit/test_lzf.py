@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from durastore.persistence import unlzf
 from durastore.persistence.lzf import compress, compress_python
 from durastore.persistence.unlzf import decompress
-from tests.support.twins import interpreted
+from support.twins import interpreted
 
 Compress = Callable[[bytes], bytes | None]
 Decompress = Callable[[bytes, int], bytes]

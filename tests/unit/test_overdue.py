@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -41,7 +40,6 @@ def told(server: Server, field: str) -> str:
 
 def test_a_snapshot_that_does_not_come(caplog: pytest.LogCaptureFixture) -> None:
     server = make_server(Path("/"), MemoryDisk(), save="1 1000000", rdb_save_age_warning="100")
-    logging.getLogger("durastore").propagate = True
     start = server.saver.last_good
     server.engine.begin_wake(1)
     run(without_socket(server), b"SET a 1")
