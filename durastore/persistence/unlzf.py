@@ -1,11 +1,17 @@
 """Unpacks LZF; see lzf.py for the format.
 
 Where it is compiled (unlzf.pyx) it fills the string in place: loading an RDB file calls it for nearly every value.
+Elsewhere liblzf does, where it has a wheel, and the code here is its fallback and its judge.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+try:
+    import lzf as _liblzf
+except ImportError:
+    _liblzf = None
 
 _LITERALS: Final = 32
 # One item of three bytes gives at most 264: no honest string unpacks to more than this many times its size.
@@ -21,6 +27,21 @@ def decompress(data: bytes, size: int) -> bytes:
 
     Raises LzfError.  The announced size is believed only as far as the format can reach with this much data.
     """
+    if _liblzf is None:
+        return decompress_python(data, size)
+    if size <= 0 or size > len(data) * _RATIO:
+        raise LzfError("impossible length of a compressed string")
+    try:
+        original: bytes | None = _liblzf.decompress(data, size)
+    except ValueError:
+        original = None
+    if original is None or len(original) != size:
+        raise LzfError("damaged compressed string")
+    return original
+
+
+def decompress_python(data: bytes, size: int) -> bytes:
+    """``decompress`` without the C library."""
     end = len(data)
     if size <= 0 or size > end * _RATIO:
         raise LzfError("impossible length of a compressed string")

@@ -17,7 +17,8 @@ Compress = Callable[[bytes], bytes | None]
 Decompress = Callable[[bytes, int], bytes]
 
 COMPRESSORS = [compress, compress_python]
-DECOMPRESSORS = [decompress, interpreted(unlzf).decompress]
+INTERPRETED = interpreted(unlzf)
+DECOMPRESSORS = [decompress, INTERPRETED.decompress, INTERPRETED.decompress_python]
 
 compressible = st.builds(
     lambda words, picks: b"".join(words[pick % len(words)] for pick in picks),
@@ -87,4 +88,4 @@ def test_arbitrary_input_unpacks_exactly_or_fails(data: bytes, size: int) -> Non
             results.append(result)
         except ValueError:
             results.append(b"")
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]
