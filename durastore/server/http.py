@@ -14,10 +14,11 @@ import trio
 
 from durastore.config import ConfigError
 from durastore.config.operations import HTTP_BIND, HTTP_PORT
-from durastore.server import metrics
 from durastore.server.listeners import ListenError, open_port
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from durastore.server.server import Server
 
 log = logging.getLogger("durastore.server")
@@ -61,6 +62,7 @@ class Http:
         self._sockets: list[socket.socket] = []
         self._changed = trio.Event()
         self._limit = trio.CapacityLimiter(MOST_CONNECTIONS)
+        self._metrics: ModuleType | None = None
         server.config.on_change(HTTP_PORT, lambda value: self._reopen())
         server.config.on_change(HTTP_BIND, lambda value: self._reopen())
 
@@ -74,6 +76,11 @@ class Http:
             if sock not in wanted:
                 _close(sock)
         self._sockets = wanted
+        if wanted:
+            # Prometheus's library takes longer to import than the rest of HTTP: only who asks for HTTP starts with it.
+            from durastore.server import metrics
+
+            self._metrics = metrics
         self._changed.set()
 
     def _reopen(self) -> None:
@@ -162,7 +169,7 @@ class Http:
         if request.method not in (b"GET", b"HEAD"):
             return _Answer(405, b"Only GET and HEAD are known here.\n")
         path = request.target.partition(b"?")[0]
-        if path == b"/metrics":
+        if path == b"/metrics" and (metrics := self._metrics) is not None:
             taken = metrics.take_metrics(self._server)
             # To write them down takes longer than a request of a client should wait.
             return _Answer(200, await trio.to_thread.run_sync(metrics.render, taken), metrics.CONTENT_TYPE)
