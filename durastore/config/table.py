@@ -345,6 +345,11 @@ RDB_SAVE_INCREMENTAL_FSYNC: Final = YesNo(
     "rdb-save-incremental-fsync", True, "Force a snapshot to disk in pieces while it is written, so that the disk "
     "does not stall at the end.",
 )  # fmt: skip
+KEY_LOAD_DELAY: Final = Integer(
+    "key-load-delay", 0, "Load keys no faster than one in this time, to see what a slow start is like: each takes so "
+    "long at least; -n stands for one nth of a microsecond.",
+    low=INT_MIN, unit="microseconds",
+)  # fmt: skip
 RDB_DEL_SYNC_FILES: Final = YesNo(
     "rdb-del-sync-files", False, "Delete snapshots that were made only for replicas.", effect=False
 )
@@ -574,7 +579,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
         (
             SAVE, SNAPSHOT_CPU_PERCENT, RDB_COMPRESSION, RDB_CHECKSUM, RDB_SAVE_AGE_WARNING,
             STOP_WRITES_ON_BGSAVE_ERROR,
-            RDB_SAVE_INCREMENTAL_FSYNC, RDB_DEL_SYNC_FILES,
+            RDB_SAVE_INCREMENTAL_FSYNC, KEY_LOAD_DELAY, RDB_DEL_SYNC_FILES,
         ),
     ),
     Section(

@@ -32,7 +32,7 @@ from durastore.persistence.aof.manifest import (
 from durastore.persistence.aof.reader import TornTail
 from durastore.persistence.disk import Disk, copy_from
 from durastore.persistence.rdb import RdbError
-from durastore.persistence.replay import Replay
+from durastore.persistence.replay import SLICE, Replay
 from durastore.persistence.walk import Counted, may_end_early, walk_log_file, walk_rdb
 
 log = logging.getLogger("durastore.persistence")
@@ -45,16 +45,23 @@ class LoadError(Exception):
 class Loader:
     """Fills the keyspace of an engine from files.
 
-    The counters are those of INFO: bytes of the files at hand, and keys of RDB parts.
+    The counters are those of INFO: bytes of the files at hand, and keys of RDB parts.  ``key_delay`` says how many
+    microseconds each key shall take at least; ``-n`` stands for one nth of one.
     """
 
     def __init__(
-        self, engine: Engine, disk: Disk, settings: Callable[[], LogSettings], rdb_path: Callable[[], str]
+        self,
+        engine: Engine,
+        disk: Disk,
+        settings: Callable[[], LogSettings],
+        rdb_path: Callable[[], str],
+        key_delay: Callable[[], int] = lambda: 0,
     ) -> None:
         self._engine = engine
         self._disk = disk
         self._settings = settings
         self._rdb_path = rdb_path
+        self._key_delay = key_delay
         self.started = time.time()
         self.bytes_total = 0
         self.bytes_loaded = 0
@@ -79,6 +86,14 @@ class Loader:
             # What commands of the log have removed must not pile up.
             freeing.step(math.inf, time.perf_counter)
             await trio.lowlevel.checkpoint()
+            while self._ahead():
+                await trio.sleep(SLICE)
+
+    def _ahead(self) -> bool:
+        """Whether keys come faster than ``key_delay`` allows."""
+        delay = self._key_delay()
+        each = delay if delay >= 0 else 1 / -delay
+        return time.time() - self.started < self._engine.instance.keyspace.key_count() * each / 1e6
 
     def reload_rdb(self, *, flush: bool, merge: bool) -> None:
         """Loads the RDB file again, at once (DEBUG RELOAD).  Raises LoadError."""

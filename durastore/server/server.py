@@ -110,7 +110,13 @@ class Server:
         self.alarm = Alarm(self.hub, self._time_up)
         self.engine.blocking.waker = self.alarm
         self.engine.programs.runner.while_busy = self.hub.serve_busy
-        self.loader = Loader(self.engine, self.disk, self._log_settings, self._rdb_path)
+        self.loader = Loader(
+            self.engine,
+            self.disk,
+            self._log_settings,
+            self._rdb_path,
+            key_delay=lambda: config[directives.KEY_LOAD_DELAY],
+        )
         self.debts = Debts(self)
         self.cron = Cron(self)
         self._stop = trio.Event()
