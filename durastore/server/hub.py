@@ -63,7 +63,7 @@ class Connection:
     def __init__(self, sock: socket.socket, session: Session) -> None:
         self.sock = sock
         self.receive = sock.recv
-        self.send = sock.send
+        self.send: Callable[[bytes], int] = sock.send
         self.fd = sock.fileno()
         self.session = session
         self.client: Client = session.client
@@ -74,6 +74,8 @@ class Connection:
         self.interest: i64 = _READ
         self.wrote = False
         self.touched = False
+        # Whether the next wake goes on with its pipeline.
+        self.resuming = False
         self.closed = False
         # Since when (Unix milliseconds) it owes more than the soft limit of its class; 0: it does not.
         self.over_soft_since: i64 = 0
@@ -296,7 +298,7 @@ class Hub:
         session = connection.session
         data = session.take_output()
         if session.output_full and connection.outgoing_bytes + len(data) <= OUTPUT_LIMIT * 2:
-            self.resumable.append(connection)
+            self._go_on(connection)
         if session.held:
             if session.waiting is None:
                 self.held.append(connection)
@@ -356,11 +358,14 @@ class Hub:
             connection.outgoing.append(data[sent:])
             connection.outgoing_bytes += size - sent
             self._set_interest(connection)
+        elif connection.session.output_full and not connection.resuming:
+            self._set_interest(connection)
 
     def _set_interest(self, connection: Connection) -> None:
         """Waits for room while output is owed, and reads on only while that is within bounds."""
         interest: i64 = 0
-        if connection.outgoing:
+        waits_for_room = connection.session.output_full and not connection.resuming and connection.gated == 0
+        if connection.outgoing or waits_for_room:
             interest = interest | _WRITE
         if connection.session.held:
             # Nothing is read while a request waits, but the peer may leave.
@@ -396,14 +401,21 @@ class Hub:
             self.drop(connection)
             return
         if connection.session.output_full and connection.outgoing_bytes <= OUTPUT_LIMIT:
-            self.resumable.append(connection)
+            self._go_on(connection)
         self._set_interest(connection)
+
+    def _go_on(self, connection: Connection) -> None:
+        """Has the next wake go on with a connection's pipeline."""
+        if not connection.resuming:
+            connection.resuming = True
+            self.resumable.append(connection)
 
     def _resume(self) -> None:
         """Goes on with pipelines that had waited for room."""
         waiting = self.resumable
         self.resumable = []
         for connection in waiting:
+            connection.resuming = False
             if not connection.closed and not connection.session.held:
                 self._run_again(connection)
 
@@ -431,7 +443,7 @@ class Hub:
             connection.wrote = True
             self.touch(connection)
             if not connection.session.parser.at_boundary():
-                self.resumable.append(connection)
+                self._go_on(connection)
 
     def time_out(self, now: i64) -> None:
         """Ends the waits of blocked clients whose time is up."""
