@@ -155,11 +155,12 @@ def bitcount(client: Client, argv: list[bytes]) -> None:
     if size == 4 or size == 5:
         start = integer_argument(argv[2])
         end = integer_argument(argv[3])
-        if size == 5:
-            in_bits = _in_bits(argv[4])
+        # Redis looks at the unit of a range only where that is not empty by its own numbers.
         if start < 0 and end < 0 and start > end:
             client.reply.integer(0)
             return
+        if size == 5:
+            in_bits = _in_bits(argv[4])
     elif size != 2:
         raise CommandError(SYNTAX)
     extent = _Range(start, end, in_bits, len(data))

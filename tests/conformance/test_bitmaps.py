@@ -81,6 +81,8 @@ SCRIPTS = {
         bitcount a -1 -1 bit
         bitcount a -2 -1 bit
         bitcount a -2 -5 bit
+        bitcount a -2 -5 foo
+        bitcount a -5 -2 foo
         bitcount a -100 -50 bit
         bitcount a 40 1000 bit
         bitcount a 48 1000 bit
@@ -378,7 +380,8 @@ SCRIPTS = {
 _WRONG_TYPE = b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
 
 REDIS_ANSWERS = {
-    # Redis looks the key up before it reads the range.
+    # Redis looks the key up before it reads the range, and at the range before it reads the unit.
+    ("bitcount", "bitcount a -2 -5 foo", b"-ERR syntax error\r\n"): b":0\r\n",
     ("bitcount", "bitcount nosuch 0 1 foo", b"-ERR syntax error\r\n"): b":0\r\n",
     ("bitcount", "bitcount nosuch x 1", b"-ERR value is not an integer or out of range\r\n"): b":0\r\n",
     ("bitcount", "bitcount l 0 1 foo", b"-ERR syntax error\r\n"): _WRONG_TYPE,
