@@ -103,6 +103,8 @@ class Keyspace:
 
     def swap(self, first: Database, second: Database) -> None:
         """Exchanges the content of two databases (SWAPDB); what is watched stays with the number."""
+        if first is second:
+            return
         for db, other in ((first, second), (second, first)):
             for key in list(db.watched):
                 if db.exists(key) or other.exists(key):

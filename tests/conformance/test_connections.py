@@ -572,6 +572,10 @@ SCENES = {
         a> exec
         a> set x 1
         a> watch x
+        b> swapdb 0 0
+        a> multi
+        a> exec
+        a> watch x
         b> setrange x 0 ""
         b> append x ""
         a> multi
