@@ -1,8 +1,8 @@
 """A disk in memory that fails when it is told to, and that tells what a power failure leaves.
 
 Every call is counted, so that a test can have the first, the second ... the last one fail.  The model is the harshest
-that POSIX allows: what is not fsynced is gone after a power failure, a name counts once its folder was fsynced, and
-what an fsync could not write is lost for good, though a later fsync says that all is well.
+that POSIX allows: what is not fsynced is gone after a power failure, a name counts once its folder was fsynced (that of
+a new folder as well), and what an fsync could not write is lost for good, though a later fsync says that all is well.
 """
 
 from __future__ import annotations
@@ -77,6 +77,8 @@ class MemoryDisk(Disk):
         self.names: dict[str, Inode] = {}
         self.synced_names: dict[str, Inode] = {}
         self.folders: set[str] = {"/"}
+        # Folders whose names are not on disk yet.
+        self.new_folders: set[str] = set()
         self.calls: list[tuple[str, str]] = []
         self.fault: Fault | None = None
         self.opened = 0
@@ -84,7 +86,10 @@ class MemoryDisk(Disk):
 
     def after_power_failure(self) -> MemoryDisk:
         """The disk of the machine that starts again: only what is known to be on disk is there."""
-        return self._again(self.synced_names, lambda inode: inode.synced)
+        names = {
+            path: inode for path, inode in self.synced_names.items() if os.path.dirname(path) not in self.new_folders
+        }
+        return self._again(names, lambda inode: inode.synced)
 
     def after_kill(self) -> MemoryDisk:
         """The disk after the process was killed: the system has everything that was written."""
@@ -142,7 +147,9 @@ class MemoryDisk(Disk):
 
     def make_folder(self, folder: str) -> None:
         self.check("make_folder", folder)
-        self.folders.add(folder)
+        if folder not in self.folders:
+            self.folders.add(folder)
+            self.new_folders.add(folder)
 
     def rename(self, old: str, new: str) -> None:
         self.check("rename", new)
@@ -156,6 +163,7 @@ class MemoryDisk(Disk):
     def _rename_folder(self, old: str, new: str) -> None:
         # The names in it are on disk, or not, as before; that it has another name itself is taken for durable at once.
         self.folders = {new if path == old else path for path in self.folders}
+        self.new_folders.discard(old)
         for names in (self.names, self.synced_names):
             for path in [path for path in names if os.path.dirname(path) == old]:
                 names[os.path.join(new, os.path.basename(path))] = names.pop(path)
@@ -173,6 +181,7 @@ class MemoryDisk(Disk):
 
     def fsync_folder(self, folder: str) -> None:
         self.check("fsync_folder", folder)
+        self.new_folders -= {each for each in self.new_folders if os.path.dirname(each) == folder}
         for path in [path for path in self.synced_names if os.path.dirname(path) == folder]:
             del self.synced_names[path]
         for path, inode in list(self.names.items()):

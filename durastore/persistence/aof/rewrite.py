@@ -121,7 +121,7 @@ class Rewriter:
         """
         self.on = True
         settings = self._settings
-        self._disk.make_folder(settings.folder)
+        self._make_folder()
         self._remove_leftovers()
         self._manifest = Manifest() if manifest is None else manifest
         if manifest is None:
@@ -147,6 +147,12 @@ class Rewriter:
         files = [*([self._manifest.base] if self._manifest.base else []), *self._manifest.increments[:-1]]
         self._old_size = sum(self._size(each) for each in files)
         self.base_size = self.current_size()
+
+    def _make_folder(self) -> None:
+        """The folder of the log is there, and its name is on disk, also where it was made just before a crash."""
+        folder = self._settings.folder
+        self._disk.make_folder(folder)
+        self._disk.fsync_folder(os.path.dirname(folder))
 
     def _remove_leftovers(self) -> None:
         for name in self._disk.list(self._settings.folder):
@@ -370,7 +376,7 @@ class Rewriter:
     def _found(self) -> Manifest:
         """What an earlier log left.  Raises OSError and AofError."""
         settings = self._settings
-        self._disk.make_folder(settings.folder)
+        self._make_folder()
         path = manifest_path(settings.folder, settings.filename)
         manifest = parse_manifest(path, self._disk.read_whole(path)) if self._disk.exists(path) else Manifest()
         self._base_seq = max(self._base_seq, manifest.base.seq if manifest.base else 0)

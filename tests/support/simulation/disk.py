@@ -1,16 +1,20 @@
 """A disk that does what real ones do, as a seed has it.
 
 What is written is seen at once, and is on disk for sure when a later fsync says so; a name is, when its folder was
-fsynced.  What is not sure may be on disk or not: ``after_power_failure`` chooses.  An fsync makes sure what was written
-before it began.  A failed one loses what it could not write, and later ones say that all is well.
+fsynced, and a new folder is a name in the one above it.  What is not sure may be on disk or not, and in another order:
+``after_power_failure`` draws it.  An fsync makes sure what was written before it began.  A failed one loses what it
+could not write, and later ones say that all is well.  What is sure stays: a sector that is on disk is not damaged by
+writing the next one.
 """
 
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from durastore.persistence.disk import Disk, File, Lock, Source
@@ -21,38 +25,116 @@ SECTOR = 512
 PAGE = 4096
 
 # What a power failure leaves of what is not sure: nothing; all (the process was killed, and the system goes on); of
-# each file and each folder a beginning; any sectors, and any of the changes of a folder.
+# each file and each folder a beginning of what was done to it, up to any byte or sector; any sectors, each file's and
+# each folder's in any order.
 Outcome = Literal["nothing", "everything", "beginnings", "anything"]
-OUTCOMES: tuple[Outcome, ...] = ("nothing", "everything", "beginnings", "anything")
+
+
+def outcomes(draws: int) -> list[Outcome]:
+    """What is tried in a crash: the last two are drawn so many times."""
+    return ["nothing", "everything", *(["beginnings", "anything"] * draws)]
+
+
+@dataclass(eq=False)
+class Step:
+    """Something done to a file: data put at an offset, or (None) the file cut there."""
+
+    offset: int
+    data: bytes | None
+
+    def apply(self, content: bytearray) -> None:
+        if self.data is None:
+            del content[self.offset :]
+        else:
+            content[self.offset : self.offset + len(self.data)] = self.data
+
+    def begun(self, chance: random.Random) -> Step:
+        """A beginning of it, up to a byte or to a sector."""
+        if self.data is None:
+            return self
+        end = chance.randint(0, len(self.data))
+        if chance.random() < 0.5:
+            end = max((self.offset + end) // SECTOR * SECTOR - self.offset, 0)
+        return Step(self.offset, self.data[:end])
+
+    def sectors(self) -> list[Step]:
+        """The same, sector by sector."""
+        if self.data is None:
+            return [self]
+        begin, end = self.offset, self.offset + len(self.data)
+        bounds = [begin, *range(begin // SECTOR * SECTOR + SECTOR, end, SECTOR), end]
+        return [Step(at, self.data[at - begin : to - begin]) for at, to in itertools.pairwise(bounds)]
 
 
 class SimulatedInode(Inode):
-    """A file, of which a power failure leaves what chance has it."""
+    """A file, of which a power failure leaves what chance has it; ``steps`` are not sure yet."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        super().__init__(data)
+        self.steps: list[Step] = []
+
+    def write(self, data: bytes) -> None:
+        """Adds to the end."""
+        self.steps.append(Step(len(self.data), data))
+        self.data += data
+
+    def cut(self, size: int) -> None:
+        self.steps.append(Step(size, None))
+        super().cut(size)
+
+    def empty(self) -> None:
+        self.cut(0)
+
+    def settle(self, steps: list[Step]) -> None:
+        """These steps are sure."""
+        content = bytearray(self.synced)
+        while self.steps and self.steps[0] in steps:
+            self.steps.pop(0).apply(content)
+        self.synced = bytes(content)
+
+    def lose_data(self, steps: list[Step]) -> None:
+        """What these steps wrote will never be on disk, though the size of the file may."""
+        for i, step in enumerate(self.steps):
+            if step.data and step in steps:
+                self.steps[i] = Step(step.offset, bytes(len(step.data)))
+                self.lost.append((step.offset, step.offset + len(step.data)))
 
     def left(self, outcome: Outcome, chance: random.Random) -> bytes:
         """What is in the file when the machine starts again."""
         if outcome == "everything":
             return bytes(self.data)
-        full = self.on_disk()
-        if outcome == "nothing" or full == self.synced:
+        if outcome == "nothing" or not self.steps:
             return self.synced
-        if not full.startswith(self.synced):
-            # It was cut: done or not.
-            return chance.choice([self.synced, full])
-        sure = len(self.synced)
-        size = chance.randint(sure, len(full))
-        if chance.random() < 0.5:
-            size = max(min(size // SECTOR * SECTOR, len(full)), sure)
+        content = bytearray(self.synced)
         if outcome == "beginnings":
-            # The size may be on disk where the data is not.
-            grown = chance.choice([0, 0, len(full) - size, -size % PAGE])
-            return full[:size] + bytes(grown)
-        left = bytearray(full[:size])
-        for start in range(sure - sure % SECTOR, size, SECTOR):
-            if chance.random() < 0.3:
-                begin, end = max(start, sure), min(start + SECTOR, size)
-                left[begin:end] = chance.choice([bytes(end - begin), chance.randbytes(end - begin)])
-        return bytes(left)
+            self._begin(content, chance)
+        else:
+            self._scatter(content, chance)
+        return bytes(content)
+
+    def _begin(self, content: bytearray, chance: random.Random) -> None:
+        done = chance.randint(0, len(self.steps))
+        for step in self.steps[:done]:
+            step.apply(content)
+        for step in self.steps[done : done + 1]:
+            step.begun(chance).apply(content)
+        # The size may be on disk where the data is not.
+        size = len(content)
+        content += bytes(chance.choice([0, 0, max(len(self.data) - size, 0), -size % PAGE]))
+
+    def _scatter(self, content: bytearray, chance: random.Random) -> None:
+        share = chance.choice([0.2, 0.5, 0.9])
+        for step in self.steps:
+            for sector in step.sectors():
+                if chance.random() < share:
+                    gap = max(sector.offset - len(content), 0) if sector.data else 0
+                    content += chance.choice([bytes(gap), chance.randbytes(gap)])
+                    sector.apply(content)
+        if chance.random() < 0.3:
+            missing = max(len(self.data) - len(content), 0)
+            content += chance.choice([bytes(missing), chance.randbytes(missing)])
+        elif all(step.data is not None for step in self.steps):
+            del content[chance.randint(len(self.synced), len(content)) :]
 
 
 class NameChange:
@@ -70,6 +152,10 @@ class NameChange:
             names[self.new] = self.inode
         if self.old:
             names.pop(self.old, None)
+
+
+# What a folder is the name of.
+FOLDER = SimulatedInode()
 
 
 class Faults:
@@ -126,7 +212,6 @@ class SimulatedDisk(Disk):
         self.names: dict[str, SimulatedInode] = {}
         self.sure: dict[str, SimulatedInode] = {}
         self.changes: list[NameChange] = []
-        self.folders: set[str] = {"/"}
         self.calls = 0
         self.before: Callable[[str, str], None] = lambda operation, path: None
         self.fsync_begins: Callable[[str], object] = lambda path: None
@@ -137,19 +222,20 @@ class SimulatedDisk(Disk):
     def holding(self, contents: dict[str, bytes]) -> SimulatedDisk:
         """This disk, with these files for sure on it."""
         self.names = {path: SimulatedInode(data) for path, data in contents.items()}
+        self.names |= {os.path.dirname(path): FOLDER for path in contents if os.path.dirname(path) != "/"}
         self.sure = dict(self.names)
-        self.folders |= {os.path.dirname(path) for path in contents}
         return self
 
     def twin(self) -> SimulatedDisk:
         """The same again, for another server: the process was killed, and nothing more is sure for that."""
-        twins: dict[int, SimulatedInode] = {}
+        twins: dict[int, SimulatedInode] = {id(FOLDER): FOLDER}
 
         def of(inode: SimulatedInode) -> SimulatedInode:
             if id(inode) not in twins:
                 made = twins[id(inode)] = SimulatedInode(bytes(inode.data))
                 made.synced = inode.synced
                 made.lost = list(inode.lost)
+                made.steps = list(inode.steps)
             return twins[id(inode)]
 
         seed = self.calls
@@ -160,7 +246,6 @@ class SimulatedDisk(Disk):
             NameChange(change.new, None if change.inode is None else of(change.inode), change.old)
             for change in self.changes
         ]
-        twin.folders = set(self.folders)
         return twin
 
     def has_lost(self) -> bool:
@@ -173,13 +258,20 @@ class SimulatedDisk(Disk):
         if outcome == "everything":
             names = self.names
         elif outcome == "beginnings":
-            for change in self.changes[: chance.randint(0, len(self.changes))]:
-                change.apply(names)
+            folders = {os.path.dirname(change.new) for change in self.changes}
+            for folder in sorted(folders):
+                changes = [change for change in self.changes if os.path.dirname(change.new) == folder]
+                for change in changes[: chance.randint(0, len(changes))]:
+                    change.apply(names)
         elif outcome == "anything":
             for change in self.changes:
                 if chance.random() < 0.5:
                     change.apply(names)
-        return {path: inode.left(outcome, chance) for path, inode in names.items()}
+        return {
+            path: inode.left(outcome, chance)
+            for path, inode in names.items()
+            if inode is not FOLDER and (os.path.dirname(path) == "/" or os.path.dirname(path) in names)
+        }
 
     def call(self, operation: str, path: str) -> OSError | None:
         """A call begins, takes its time, and is about to take effect, or to fail with this error."""
@@ -218,18 +310,19 @@ class SimulatedDisk(Disk):
         return DataSource(bytes(inode_of(self.names, path).data))
 
     def exists(self, path: str) -> bool:
-        return path in self.names or path in self.folders
+        return path == "/" or path in self.names
 
     def list(self, folder: str) -> list[str]:
         self._do("list", folder)
         return sorted(os.path.basename(path) for path in self.names if os.path.dirname(path) == folder)
 
     def make_folder(self, folder: str) -> None:
-        # That a folder itself is lost is left out: nothing but an empty log can be in one that was not fsynced.
-        self.folders.add(folder)
+        if not self.exists(folder):
+            self._do("make_folder", folder)
+            self._change(NameChange(folder, FOLDER))
 
     def remove_folder(self, folder: str) -> None:
-        self.folders.discard(folder)
+        self.remove(folder)
 
     def rename(self, old: str, new: str) -> None:
         self._do("rename", new)
@@ -243,15 +336,12 @@ class SimulatedDisk(Disk):
     def fsync_folder(self, folder: str) -> None:
         if self.skip_folder_fsync:
             return
-        settled = len(self.changes)
+        begun = list(self.changes)
         self._do("fsync_folder", folder)
-        left = []
-        for i, change in enumerate(self.changes):
-            if i < settled and os.path.dirname(change.new) == folder:
+        for change in begun:
+            if change in self.changes and os.path.dirname(change.new) == folder:
                 change.apply(self.sure)
-            else:
-                left.append(change)
-        self.changes = left
+                self.changes.remove(change)
 
     def lock(self, path: str) -> Lock:
         return MemoryLock()
@@ -271,7 +361,7 @@ class SimulatedFile(File):
         taken = len(data)
         if error is not None or (taken > 1 and disk.chance.random() < 0.1):
             taken = disk.chance.randint(1 if error is None else 0, taken)
-        self._inode.data += data[:taken]
+        self._inode.write(data[:taken])
         if error is not None:
             raise error
         return taken
@@ -282,12 +372,12 @@ class SimulatedFile(File):
         if disk.skip_fsync_of and disk.skip_fsync_of in self._path:
             return
         mark = disk.fsync_begins(self._path)
-        covered = inode.on_disk()
+        begun = list(inode.steps)
         error = disk.call("fsync", self._path)
         if error is not None:
-            inode.lose(len(covered))
+            inode.lose_data(begun)
             raise error
-        inode.synced = covered
+        inode.settle(begun)
         disk.fsync_ended(self._path, mark)
 
     def truncate(self, size: int) -> None:

@@ -16,7 +16,7 @@ from durastore.keyspace.limits import Limits
 from durastore.persistence.rdb import RdbWriter
 from support.engines import engine
 from support.simulation import world
-from support.simulation.disk import OUTCOMES, Faults, SimulatedDisk
+from support.simulation.disk import Faults, SimulatedDisk, outcomes
 from support.simulation.judge import RDB, Judge, Violation
 from support.simulation.load import Ledger, Promise, next_requests
 from support.simulation.machine import Machine
@@ -60,13 +60,14 @@ class Report:
 
 
 class Life:
-    """One server's life, as its seed has it."""
+    """One server's life, as its seed has it; what a crash leaves is drawn ``draws`` times."""
 
-    def __init__(self, seed: int, judging: Engine, plant: Plant | None = None) -> None:
+    def __init__(self, seed: int, judging: Engine, plant: Plant | None = None, draws: int = 1) -> None:
         self.seed = seed
         self.chance = random.Random(seed)
         self.judging = judging
         self.plant = plant
+        self.draws = draws
         self.report = Report(seed)
         self.ledger = Ledger()
         chance = self.chance
@@ -93,7 +94,7 @@ class Life:
         """The power may fail now: keeps what would be left, unless the same was kept already."""
         machine.observe()
         promise = self.ledger.now()
-        for outcome in OUTCOMES:
+        for outcome in outcomes(self.draws):
             self.report.crashes += 1
             files = machine.disk.after_power_failure(outcome, self._outcomes)
             mark = hashlib.blake2b(repr(promise).encode())
@@ -275,9 +276,9 @@ class Life:
             self.judge(machine)
 
 
-def live(seed: int, judging: Engine, plant: Plant | None = None) -> Report:
+def live(seed: int, judging: Engine, plant: Plant | None = None, draws: int = 1) -> Report:
     """One life and its crashes, judged with this engine; a violation is in the report."""
-    life = Life(seed, judging, plant)
+    life = Life(seed, judging, plant, draws)
     try:
         report = world.run(seed, life.live)
         assert isinstance(report, Report)
@@ -296,8 +297,8 @@ def violation_in(error: BaseException) -> Violation | None:
     return error if isinstance(error, Violation) else None
 
 
-def lives(first: int, count: int, plant: Plant | None = None) -> Iterator[Report]:
+def lives(first: int, count: int, plant: Plant | None = None, draws: int = 1) -> Iterator[Report]:
     """So many lives, one after the other."""
     judging = engine()
     for seed in range(first, first + count):
-        yield live(seed, judging, plant)
+        yield live(seed, judging, plant, draws)
