@@ -290,6 +290,9 @@ class RequestParser:
         line = self.buf[self.pos : end]
         self.pos = end + 1
         if self.annotations:
+            if not _is_text(line):
+                # What a power failure leaves may begin with "#", and go on up to some line's end behind it.
+                return self._fail(b"damaged annotation")
             self.annotation = line
             return _AGAIN
         if line.endswith(b"\r"):
@@ -302,6 +305,12 @@ class RequestParser:
         self.argv = argv
         self.start = -1
         return REQUEST
+
+
+def _is_text(line: bytes) -> bool:
+    """Whether a line holds nothing but printable ASCII and tabs."""
+    text = line[:-1] if line.endswith(b"\r") else line
+    return text.isascii() and text.replace(b"\t", b" ").decode("ascii").isprintable()
 
 
 _ESCAPES: Final = {110: 10, 114: 13, 116: 9, 98: 8, 97: 7}

@@ -249,6 +249,17 @@ def test_a_damaged_end_is_set_aside_where_that_is_allowed(garbage: bytes) -> Non
     assert damaged.names[aside + "-2"].synced == b"other garbage"
 
 
+@pytest.mark.parametrize("garbage", [b"\0" * 511, b"\xc3\xa4" * 255, b"\x7f" * 511])
+def test_garbage_that_begins_as_an_annotation_hides_nothing(garbage: bytes) -> None:
+    """The first sector is something else, and the line that begins there ends within a stretch behind it."""
+    disk = small_log()
+    data = bytes(disk.names[LAST].data)
+    changed(disk, LAST, data)
+    end = data.index(b"\r\n*", len(data) // 2)
+    with pytest.raises(LoadError, match=rf"{LAST}, offset 0: damaged annotation"):
+        Reloader().load(changed(disk, LAST, b"#" + garbage + data[end:]))
+
+
 def test_a_damaged_stretch_is_set_aside_with_all_behind_it() -> None:
     disk = small_log()
     reloader = Reloader()
