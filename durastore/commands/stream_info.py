@@ -11,9 +11,12 @@ from durastore.commands.client import Client
 from durastore.commands.errors import NO_SUCH_KEY, CommandError, unknown_subcommand_or_arity
 from durastore.commands.spec import LOADING, READONLY, STALE, command
 from durastore.commands.stream_arguments import id_text, read_stream, write_entry, write_range
+from durastore.keyspace.chunks import signed64
 from durastore.keyspace.consumer_groups import PendingCursor, StreamConsumer, StreamGroup
 from durastore.keyspace.radix import radix_nodes
 from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream
+
+_UNSIGNED: Final = 1 << 64
 
 _DEFAULT_COUNT: Final = 10
 
@@ -97,6 +100,11 @@ def xinfo_groups(client: Client, argv: list[bytes]) -> None:
         _write_position(client, stream, group)
 
 
+def _signed(number: int) -> int:
+    """A count as a reply tells it: XSETID may have brought it near 2**63, and it wraps as in Redis."""
+    return signed64(number % _UNSIGNED)
+
+
 def _write_position(client: Client, stream: Stream, group: StreamGroup) -> None:
     """How far a group has read."""
     reply = client.reply
@@ -107,7 +115,7 @@ def _write_position(client: Client, stream: Stream, group: StreamGroup) -> None:
         if number is None or (number == -1 and label == b"entries-read"):
             reply.null()
         else:
-            reply.integer(number)
+            reply.integer(_signed(number))
 
 
 @command(
@@ -155,7 +163,7 @@ def xinfo_stream(client: Client, argv: list[bytes]) -> None:
     reply.bulk(b"max-deleted-entry-id")
     reply.bulk(id_text(stream.max_deleted_id))
     reply.bulk(b"entries-added")
-    reply.integer(stream.added)
+    reply.integer(_signed(stream.added))
     reply.bulk(b"recorded-first-entry-id")
     reply.bulk(id_text(stream.first_id))
     if full:

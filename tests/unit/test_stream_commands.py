@@ -16,7 +16,7 @@ from durastore.persistence.rdb import RdbWriter
 from durastore.persistence.snapshot import Snapshot
 from support.engines import Listener, engine, run, session
 from support.rdb import describe_stream, read_all
-from support.resp import parse
+from support.resp import parse, request
 
 
 def stream(of: Engine, key: bytes) -> Stream:
@@ -308,6 +308,19 @@ def test_plus_reads_the_last_entry() -> None:
     assert run(client, b"xread streams s +") == b"*-1\r\n"
     run(client, b"xgroup create s g 0")
     assert run(client, b"xreadgroup group g c streams s +").startswith(b"-ERR The + ID is meaningless")
+
+
+def test_counts_near_the_limit_of_an_integer_are_told() -> None:
+    most = (1 << 63) - 1
+    of = engine()
+    client = session(of)
+    client.feed(request("XADD", "s", "1-1", "f", "v") + request("XSETID", "s", "1-1", "ENTRIESADDED", most))
+    client.feed(request("XADD", "s", "1-2", "f", "v") + request("XGROUP", "CREATE", "s", "g", "0", "ENTRIESREAD", 0))
+    client.take_output()
+    client.feed(request("XINFO", "STREAM", "s") + request("XINFO", "GROUPS", "s"))
+    said = client.take_output()
+    assert b"entries-added\r\n:%d\r\n" % -(1 << 63) in said, said
+    assert b"$3\r\nlag\r\n:%d\r\n" % -(1 << 63) in said, said
 
 
 def test_events() -> None:

@@ -25,6 +25,8 @@ STREAM_PARTS_FROM: Final = 64
 _NODES: Final = 16
 _ROWS: Final = 64
 _UNSIGNED: Final = 1 << 64
+# No stream counts further: the number goes through signed ones.
+_MOST_ADDED: Final = (1 << 63) - 1
 # Id and delivery time, which a file has in the same bytes.
 _PLAIN: Final = ID_SIZE + 8
 
@@ -161,7 +163,7 @@ def load_stream(cursor: Cursor, kind: i64) -> Stream:
         cursor.unsigned()
         cursor.unsigned()
         stream.max_deleted_id = (cursor.unsigned(), cursor.unsigned())
-        stream.added = cursor.unsigned()
+        stream.added = min(cursor.unsigned(), _MOST_ADDED)
     else:
         stream.added = int(length)
     if not stream.loaded():
