@@ -283,6 +283,7 @@ class Server:
         if not healthy:
             self.supervision.carries_on()
             return False
+        self.supervision.leaving()
         # Nothing is served any more: a write that were acknowledged now would be in no file.
         self.tls.stop_listening()
         self.hub.stop_listening()

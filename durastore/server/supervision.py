@@ -115,7 +115,11 @@ class Supervision:
     def stopping(self) -> None:
         """The server is on its way down; the final snapshot may keep it from giving signs of life."""
         patience = f"WATCHDOG_USEC={LAST_PATIENCE}\n" if self._watchdog else ""
-        self._notify(f"STOPPING=1\nSTATUS=Shutting down\n{patience}")
+        self._notify(f"STATUS=Shutting down\n{patience}")
+
+    def leaving(self) -> None:
+        """Nothing keeps the server from its end any more; to a service manager this is said for good."""
+        self._notify("STOPPING=1\nSTATUS=Shutting down\n")
 
     def carries_on(self) -> None:
         """The server could not go down, and serves as before."""
