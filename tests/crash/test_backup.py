@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
+import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ import pytest
 from durastore.cli.main import main
 from durastore.persistence.disk import RealDisk
 from support.histories import Reader
-from support.servers import Server
+from support.servers import Server, durastore_command, durastore_environment
 
 Starter = Callable[..., Server]
 
@@ -144,3 +147,117 @@ def test_a_backup_under_load_is_a_state_that_the_server_had(
         assert again.call("DBSIZE") == (last + 1 if last else 0)
         assert not last or again.call("EXISTS", *(f"key:{i}" for i in range(1, last + 1))) == last
         again.kill()
+
+
+def test_every_moment_under_load_is_restored_as_the_writes_were(
+    start_durastore: Starter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was acknowledged before a moment is there, and nothing that was sent after it."""
+    server = start_durastore(appendonly="yes", appendfsync="always", aof_history_max_age="3600")
+    sent: list[int] = []
+    answered: list[int] = []
+    with server.connect() as connection:
+        for number in range(600):
+            sent.append(time.time_ns() // 1_000_000)
+            assert connection.call("RPUSH", "list", number) == b":%d\r\n" % (number + 1)
+            answered.append(time.time_ns() // 1_000_000)
+            if number % 150 == 100:
+                server.call("BGREWRITEAOF")
+    server.kill()
+    reader = Reader(RealDisk())
+    chance = random.Random()
+    for attempt in range(12):
+        at = chance.randrange(answered[0] + 1, answered[-1] + 2)
+        target = tmp_path / f"restored-{attempt}"
+        tool(capsys, "restore", server.folder, "--at", at, "--to", target)
+        reader.load(f"{target}/appendonlydir")
+        found = reader.items(b"list")
+        assert found == [b"%d" % number for number in range(len(found))]
+        assert sum(each < at for each in answered) <= len(found) <= sum(each <= at for each in sent), at
+
+
+def test_backups_that_are_killed_leave_the_others_whole(
+    start_durastore: Starter, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = start_durastore(appendonly="yes", appendfsync="no")
+    place = tmp_path / "backups"
+    tool(capsys, "backup", server.folder, place)
+    done = 1
+    killed = 0
+    command = [*durastore_command(), "backup", str(server.folder), str(place)]
+    longest = 1.0
+    chance = random.Random()
+    for number in range(8):
+        with server.connect() as connection:
+            assert connection.call("SET", f"key:{number}", os.urandom(1 << 20).hex()) == b"+OK\r\n"
+        begun = time.monotonic()
+        process = subprocess.Popen(command, env=durastore_environment(), stdout=subprocess.DEVNULL)
+        if number:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(chance.random() * longest)
+            process.kill()
+        status = process.wait()
+        if not number:
+            longest = time.monotonic() - begun
+        done += status == 0
+        killed += status != 0
+        backups = json.loads(tool(capsys, "backup", "--list", place, "--json"))
+        assert done <= len(backups) <= done + killed
+        tool(capsys, "backup", "--verify", place)
+    last = json.loads(tool(capsys, "backup", server.folder, place, "--verify", "--json"))
+    assert last["verified"]["wrong"] == []
+    server.kill()
+    tool(capsys, "restore", place, "--to", tmp_path / "restored")
+    again = start_durastore(appendonly="yes", folder=tmp_path / "restored")
+    assert again.call("DBSIZE") == 8
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of an S3-compatible object store, which runs in this process."""
+    pytest.importorskip("s3fs", reason="pip install -e '.[test-s3]' brings what this test needs")
+    pytest.importorskip("flask", reason="pip install -e '.[test-s3]' brings what this test needs")
+    boto3 = pytest.importorskip("boto3")
+    moto = pytest.importorskip("moto.server")
+    server = moto.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    boto3.client("s3").create_bucket(Bucket="bucket")
+    yield "s3://bucket/cache-1"
+    server.stop()
+
+
+def test_an_object_store_is_enough(
+    start_durastore: Starter, tmp_path: Path, capsys: pytest.CaptureFixture[str], bucket: str
+) -> None:
+    server = start_durastore(appendonly="yes", appendfsync="always", aof_history_max_age="3600")
+    notes = []
+    sent = []
+    for number in range(3):
+        server.call("SET", f"key:{number}", os.urandom(100_000).hex())
+        if number == 1:
+            server.call("BGREWRITEAOF")
+            server.until_info("persistence", "aof_rewrite_in_progress", "0")
+        notes.append(moment())
+        made = json.loads(tool(capsys, "backup", server.folder, bucket, "--verify", "--json"))
+        assert made["verified"]["wrong"] == []
+        sent.append(made["backup"]["sent_bytes"])
+    assert sent[2] < 300_000, f"of a log that has grown only the new part is sent: {sent}"
+    backups = json.loads(tool(capsys, "backup", "--list", bucket, "--json"))
+    assert len(backups) == 3
+    server.kill()
+    server.folder.rename(tmp_path / "gone")
+    for number, at in enumerate(notes):
+        tool(capsys, "restore", bucket, "--at", at, "--to", tmp_path / f"restored-{number}")
+        again = start_durastore(appendonly="yes", folder=tmp_path / f"restored-{number}")
+        assert again.call("DBSIZE") == number + 1
+        again.kill()
+    tool(capsys, "backup", bucket, "--keep", 1)
+    assert len(json.loads(tool(capsys, "backup", "--list", bucket, "--json"))) == 1
+    tool(capsys, "backup", "--verify", bucket)
+    tool(capsys, "restore", bucket, "--to", tmp_path / "last")
+    assert Reader(RealDisk()).load(f"{tmp_path}/last/appendonlydir").keys == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from durastore.commands.digest import dataset_digest
+from durastore.keyspace.lists import List
 from durastore.persistence.aof.log import LogSettings
 from durastore.persistence.aof.manifest import LogFile, Manifest, store_manifest
 from durastore.persistence.aof.writer import AofWriter
@@ -109,3 +110,8 @@ class Reader:
         keyspace = self._engine.instance.keyspace
         self.digest = dataset_digest(keyspace)
         return Loaded(keyspace.key_count(), 0)
+
+    def items(self, key: bytes) -> list[bytes]:
+        """The elements of a list that was loaded."""
+        value = self._engine.instance.keyspace.databases[0].lookup(key, 1)
+        return list(value.items()) if isinstance(value, List) else []
