@@ -1,6 +1,6 @@
 """Damaged and hostile files, made out of real ones by a seed, and what becomes of them.
 
-RDB files, DUMP payloads through RESTORE, append-only files and manifests.  Whatever they hold, they load or are refused
+RDB files, DUMP payloads through RESTORE, append-only files and manifests; and requests (``fuzzing_requests``).  Whatever they hold, they load or are refused
 with the error that is meant for it, soon, and in memory in proportion to their size.
 """
 
@@ -28,7 +28,9 @@ from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.loader import Loader, LoadError
 from durastore.persistence.rdb import RdbError, RdbReader, dump_value
 from support.disks import Inode, MemoryDisk
+from support.fuzzing_requests import Calls, Requests
 from support.inprocess import make_server, without_socket
+from support.mutating import mutate
 from support.rdb import describe_value
 from support.resp import request
 from support.simulation.judge import content
@@ -62,35 +64,6 @@ _READS: dict[bytes, tuple[tuple[str, ...], ...]] = {
     b"hash": (("HPEXPIRETIME", "k", "FIELDS", "1", "f"), ("HGETALL", "k")),
     b"zset": (("ZRANGE", "k", "0", "-1", "WITHSCORES"), ("ZINCRBY", "k", "1", "m")),
 }
-
-
-def mutate(data: bytes, others: list[bytes], pieces: list[bytes], chance: random.Random) -> bytes:
-    """The data with one to four changes."""
-    out = bytearray(data)
-    for _ in range(chance.choice([1, 1, 1, 2, 3, 4])):
-        if not out:
-            break
-        at = chance.randrange(len(out))
-        kind = chance.randrange(7)
-        if kind == 0:
-            out[at] ^= 1 << chance.randrange(8)
-        elif kind == 1:
-            out[at] = chance.randrange(256)
-        elif kind == 2:
-            del out[at:]
-        elif kind == 3:
-            del out[at : at + chance.randrange(1, 40)]
-        elif kind == 4:
-            piece = chance.choice(pieces)
-            out[at : at + chance.choice([0, len(piece)])] = piece
-        elif kind == 5:
-            other = chance.choice(others)
-            begin = chance.randrange(len(other))
-            out[at : at + chance.choice([0, 20])] = other[begin : begin + chance.randrange(1, 200)]
-        else:
-            stretch = out[at : at + chance.randrange(1, 100)]
-            out[at:at] = stretch * chance.choice([1, 2, 50])
-    return bytes(out)
 
 
 def sealed(body: bytes) -> bytes:
@@ -280,8 +253,8 @@ def settings() -> LogSettings:
     )  # fmt: skip
 
 
-KINDS: dict[str, Callable[[], Rdb | Restore | Aof | Manifests]] = {
-    "rdb": Rdb, "restore": Restore, "aof": Aof, "manifest": Manifests,
+KINDS: dict[str, Callable[[], Rdb | Restore | Aof | Manifests | Requests | Calls]] = {
+    "rdb": Rdb, "restore": Restore, "aof": Aof, "manifest": Manifests, "requests": Requests, "calls": Calls,
 }  # fmt: skip
 
 

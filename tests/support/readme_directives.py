@@ -1,0 +1,66 @@
+"""The table of Redis 7.2's directives in the README: which do what they say, which are taken only, which are refused."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from durastore.config.inert import Fixed
+from durastore.config.table import BY_NAME
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+README: Final = ROOT / "README.md"
+LISTED: Final = ROOT / "fixtures" / "conf" / "redis-7.2.4.txt"
+HEAD: Final = "| directives | names | why |\n|---|---|---|\n"
+# Why a directive is refused, by the beginning of its name.
+REASONS: Final = {
+    "cluster-": "no cluster",
+    "master": "no replication yet",
+    "replica": "no replication yet",
+    "slave": "no replication yet",
+}
+
+
+def of_redis() -> list[str]:
+    """The directives of Redis 7.2."""
+    return LISTED.read_text().split()
+
+
+def reason(name: str) -> str:
+    """Why a directive is refused."""
+    return next((why for start, why in REASONS.items() if name.startswith(start)), "")
+
+
+def table() -> str:
+    """The table: a line for those that are honoured, and one for each reason why others are not."""
+    groups: dict[tuple[str, str], list[str]] = {("honoured", ""): []}
+    for name in sorted(of_redis()):
+        directive = BY_NAME.get(name.encode())
+        if directive is None:
+            place = ("refused", reason(name))
+        elif isinstance(directive, Fixed):
+            place = ("taken with its default only", directive.doc)
+        elif not directive.effect:
+            place = ("taken without effect", directive.doc)
+        else:
+            place = ("honoured", "")
+        groups.setdefault(place, []).append(name)
+    order = ["honoured", "taken without effect", "taken with its default only", "refused"]
+    rows = sorted(groups.items(), key=lambda item: order.index(item[0][0]))
+    return HEAD + "".join(
+        f"| {what} | {', '.join(f'`{name}`' for name in names)} | {why.replace('|', '/')} |\n"
+        for (what, why), names in rows
+    )
+
+
+def in_readme() -> str:
+    """The table that stands in the README."""
+    found = re.search(re.escape(HEAD) + r"(?:\|.*\n)*", README.read_text())
+    assert found is not None, "the README has no table of directives"
+    return found.group()
+
+
+def renew() -> None:
+    """Puts the table into the README, in place of the one that stands there."""
+    README.write_text(README.read_text().replace(in_readme(), table()))
