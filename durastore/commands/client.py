@@ -98,6 +98,10 @@ class Host:
         """DEBUG LOADAOF: flushes the log, empties the keyspace and loads the log; raises CommandError."""
         raise NotImplementedError
 
+    def change_replication_id(self) -> None:
+        """DEBUG CHANGE-REPL-ID: INFO tells another master_replid from now on."""
+        raise NotImplementedError
+
     def load_users(self) -> None:
         """ACL LOAD: takes the users of the file in place of those there are; raises CommandError."""
         raise NotImplementedError
@@ -234,6 +238,8 @@ class Instance:
         self.effects: list[list[bytes]] | None = None
         self.max_bulk: i64 = 512 * 1024 * 1024
         self.active_expire = True
+        # DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may run the commands that they otherwise may not.
+        self.scripts_run_all = False
         # enable-debug-command: whether DEBUG is allowed, to everybody or only to clients on this machine.
         self.debug_allowed = False
         self.debug_allowed_here = False

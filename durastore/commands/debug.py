@@ -19,6 +19,7 @@ from durastore.keyspace.listpack import EMPTY
 from durastore.keyspace.lists import List
 from durastore.keyspace.packed import elements
 from durastore.keyspace.sets import Set
+from durastore.keyspace.sorted_sets import SortedSet
 from durastore.protocol.numbers import INT64_MAX
 
 log = logging.getLogger("durastore.commands")
@@ -74,6 +75,16 @@ def debug(client: Client, argv: list[bytes]) -> None:
     elif name == b"LOG" and size == 3:
         log.warning("DEBUG LOG: %s", argv[2].decode("utf-8", "replace"))
         client.reply.ok()
+    elif name == b"CHANGE-REPL-ID" and size == 2:
+        client.instance.host.change_replication_id()
+        client.reply.ok()
+    elif name == b"SET-DISABLE-DENY-SCRIPTS" and size == 3:
+        client.instance.scripts_run_all = _leading_number(argv[2]) != 0
+        client.reply.ok()
+    elif name == b"HTSTATS" and size in (3, 4):
+        _table_stats(client, argv[2])
+    elif name == b"HTSTATS-KEY" and size in (3, 4):
+        _value_stats(client, argv[2])
     elif name == b"ERROR" and size == 3:
         client.reply.error(argv[2])
     elif name == b"HELP" and size == 2:
@@ -180,6 +191,36 @@ def _listpack(client: Client, key: bytes) -> None:
     client.reply.simple(b"Listpack structure printed on stdout")
 
 
+def _table_stats(client: Client, number: bytes) -> None:
+    """DEBUG HTSTATS: how many keys a database has, in Redis's form."""
+    index = integer_or(number)
+    databases = client.instance.keyspace.databases
+    if not 0 <= index < len(databases):
+        raise CommandError(b"ERR Out of range database")
+    table = databases[index].table
+    keys, expiring = _hash_table(table.count), _hash_table(table.expires_count)
+    client.reply.verbatim(b"[Dictionary HT]\n" + keys + b"[Expires HT]\n" + expiring)
+
+
+def _value_stats(client: Client, key: bytes) -> None:
+    """DEBUG HTSTATS-KEY: how many elements a value has that is no compact one."""
+    value = client.db.lookup(key, client.instance.now)
+    if value is None:
+        raise CommandError(NO_SUCH_KEY)
+    if not isinstance(value, (Hash, Set, SortedSet)) or encoding_of(value) not in (b"hashtable", b"skiplist"):
+        raise CommandError(b"ERR The value stored at the specified key is not represented using an hash table")
+    client.reply.verbatim(_hash_table(value.size()))
+
+
+def _hash_table(elements: int) -> bytes:
+    """What Redis tells of a table; the number of its slots is the one that Redis's has where it only grew."""
+    head = b"Hash table 0 stats (main hash table):\n"
+    if not elements:
+        return head + b"No stats available for empty dictionaries\n"
+    slots = max(4, 1 << (elements - 1).bit_length())
+    return head + b" table size: %d\n number of elements: %d\n" % (slots, elements)
+
+
 def _digest_value(client: Client, argv: list[bytes]) -> None:
     client.reply.array(len(argv) - 2)
     for key in argv[2:]:
@@ -249,6 +290,9 @@ def _help(client: Client) -> None:
     client.reply.help(
         b"DEBUG",
         [
+            b"CHANGE-REPL-ID",
+            b"    Change the replication IDs of the instance.",
+            b"    Dangerous: should be used only for testing the replication subsystem.",
             b"DIGEST",
             b"    Output a hex signature representing the current DB content.",
             b"DIGEST-VALUE <key> [<key> ...]",
@@ -256,6 +300,10 @@ def _help(client: Client) -> None:
             b"ERROR <string>",
             b"    Return a Redis protocol error with <string> as message. Useful for clients",
             b"    unit tests to simulate Redis errors.",
+            b"HTSTATS <dbid> [full]",
+            b"    Return hash table statistics of the specified Redis database.",
+            b"HTSTATS-KEY <key> [full]",
+            b"    Like HTSTATS but for the hash table stored at <key>'s value.",
             b"LISTPACK <key>",
             b"    Show low level info about the listpack encoding of <key>.",
             b"LOG <message>",
@@ -284,6 +332,8 @@ def _help(client: Client) -> None:
             b"    Setting it to 0 disables expiring keys (and hashes' fields) in background ",
             b"    when they are not accessed (otherwise the Redis behavior). Setting it",
             b"    to 1 reenables back the default.",
+            b"SET-DISABLE-DENY-SCRIPTS <0|1>",
+            b"    Allow commands marked with NOSCRIPT to run in scripts.",
             b"SLEEP <seconds>",
             b"    Stop the server for <seconds>. Decimals allowed.",
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -130,6 +131,10 @@ class ServerHost(Host):
     def load_aof(self) -> None:
         """DEBUG LOADAOF."""
         self._server.reload_log()
+
+    def change_replication_id(self) -> None:
+        """DEBUG CHANGE-REPL-ID."""
+        self._server.replication_id = os.urandom(20).hex()
 
     def load_users(self) -> None:
         """ACL LOAD."""

@@ -67,6 +67,7 @@ class Server:
         self.logger = logging.getLogger("durastore.server")
         self.disk = disk if disk is not None else RealDisk()
         self.run_id = os.urandom(20).hex()
+        self.replication_id = os.urandom(20).hex()
         self.started = time.time()
         self.peak_memory = 0
         self.memory = 0

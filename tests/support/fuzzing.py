@@ -1,7 +1,8 @@
 """Damaged and hostile files, made out of real ones by a seed, and what becomes of them.
 
-RDB files, DUMP payloads through RESTORE, append-only files and manifests; and requests (``fuzzing_requests``).  Whatever they hold, they load or are refused
-with the error that is meant for it, soon, and in memory in proportion to their size.
+RDB files, DUMP payloads through RESTORE, append-only files and manifests; and requests (``fuzzing_requests``).
+Whatever they hold, they load or are refused with the error that is meant for it, soon, and in memory in proportion to
+their size.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ _WORDS: list[bytes | str | int] = [
 _PIECES = [
     b"\r\n", b"\n", b"\r", b"*", b"$", b"*-1\r\n", b"$-1\r\n", b"*0\r\n", b"$0\r\n\r\n", b"*1048577\r\n",
     b"*2147483648\r\n", b"$536870913\r\n", b"$9223372036854775808\r\n", b"$+1\r\n", b"*1\r\n$4\r\nEXEC\r\n", b"\0",
-    b"*1\r\n$5\r\nMULTI\r\n", b"'", b'"', b"set a \"\\x00\n", b"*3\r\n$5\r\nHELLO\r\n", b"%1\r\n", b":1\r\n", b"a" * 200,
+    b"*1\r\n$5\r\nMULTI\r\n", b"'", b'"', b"set a \"\\x00\n", b"*3\r\n$5\r\nHELLO\r\n", b"%1\r\n", b":1\r\n",
+    b"a" * 200,
 ]  # fmt: skip
 _RULES = [
     "on", "off", "+@all", "-@all", "+get", "-get", "+config|get", "-config|get", "+select|0", "~*", "%R~a*", "%W~b*",

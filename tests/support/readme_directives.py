@@ -1,4 +1,4 @@
-"""The table of Redis 7.2's directives in the README: which do what they say, which are taken only, which are refused."""
+"""The table of Redis 7.2's directives in the README: honoured, taken without effect, or refused."""
 
 from __future__ import annotations
 

@@ -247,7 +247,7 @@ class Runner:
         arity: i64 = command.arity
         if (arity > 0 and size != arity) or size < -arity:
             return _ARITY
-        if command.flags & NOSCRIPT:
+        if command.flags & NOSCRIPT and not self._engine.instance.scripts_run_all:
             return _NOSCRIPT
         caller = self.caller
         if caller is not None and caller.restricted:
