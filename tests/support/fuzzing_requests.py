@@ -12,8 +12,8 @@ from support.inprocess import make_server, without_socket
 from support.mutating import mutate
 from support.resp import request
 
-# They stop the server, or everything for a time, on purpose; or need one that runs.
-_NOT_PLAYED = {"shutdown", "debug", "migrate", "save", "bgsave", "bgrewriteaof"}
+# They stop the server, or everything for a time, on purpose; or need one that runs, or time.
+_NOT_PLAYED = {"pfselftest", "shutdown", "debug", "migrate", "save", "bgsave", "bgrewriteaof"}
 _WORDS: list[bytes | str | int] = [
     "k", "l", "f", "v", 0, 1, -1, "9223372036854775807", "-9223372036854775809", "1.5", "nan", "inf", "*", "", "\0",
     b"\xff\xfe", "x" * 300, "(1", "[a", "+", "-", "-inf", "WITHSCORES", "COUNT", "LIMIT", "GET", "EX", "PX", "MATCH",
