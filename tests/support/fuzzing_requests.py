@@ -71,6 +71,7 @@ class Requests:
             client.feed(data[:size])
             client.take_output()
             data = data[size:]
+        client.disconnect()
         play(self._server, "FLUSHALL")
 
 
@@ -120,4 +121,6 @@ def play(server: object, what: bytes | str) -> bytes:
     """One request on a connection of its own; the reply."""
     client = without_socket(server)  # type: ignore[arg-type]
     client.feed(what if isinstance(what, bytes) else request(what))
-    return client.take_output()
+    reply = client.take_output()
+    client.disconnect()
+    return reply
