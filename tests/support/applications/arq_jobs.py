@@ -10,7 +10,8 @@ from arq.jobs import Job
 
 from support.applications import URL, done
 
-ERRORS = ()
+# What it makes of an answer that the server is still loading.
+ERRORS = (redis.exceptions.WatchError,)
 WORKER = "-m arq support.applications.arq_jobs.Worker"
 loop = asyncio.new_event_loop()
 pool = None
