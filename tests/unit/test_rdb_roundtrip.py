@@ -45,7 +45,7 @@ def streams(draw: st.DrawFn) -> Stream:
         own = names if draw(st.booleans()) else draw(st.lists(texts, min_size=1, max_size=3))
         stream.append(entry_id, [part for name in own for part in (name, draw(texts))], 0, node_limits)
     stream.max_deleted_id = draw(stream_ids)
-    stream.added = draw(st.integers(0, 2**64 - 1))
+    stream.added = draw(st.integers(0, 2**63 - 1))
     for name in draw(st.sets(texts, max_size=2)):
         group = stream.create_group(name, draw(stream_ids), draw(st.integers(-1, 2**40)))
         consumers = [
