@@ -10,12 +10,8 @@ from durastore.commands.connection import integer_or
 from durastore.commands.errors import SYNTAX, CommandError
 from durastore.commands.spec import LOADING, READONLY, STALE, command
 from durastore.keyspace.compact import INLINE_MAX
-from durastore.keyspace.hashes import Hash
-from durastore.keyspace.lists import List
-from durastore.keyspace.sets import Set
-from durastore.keyspace.sorted_sets import SortedSet
-from durastore.keyspace.streams import Stream
-from durastore.keyspace.values import RawString
+from durastore.keyspace.database import Database
+from durastore.keyspace.values import Value
 from durastore.protocol.reply import Reply
 
 
@@ -39,16 +35,8 @@ _ENTRY: Final = 19
 def _value_size(value: object, samples: int) -> int:
     if isinstance(value, bytes):
         return len(value) if len(value) <= INLINE_MAX else 8 + sys.getsizeof(value)
-    if isinstance(value, RawString):
-        return sys.getsizeof(value.data) + 40
-    if isinstance(value, List):
-        return value.memory()
-    if isinstance(value, (Set, Hash)):
-        return value.memory(samples)
-    if isinstance(value, SortedSet):
-        return value.memory(samples)
-    assert isinstance(value, Stream)
-    return int(value.memory())
+    assert isinstance(value, Value)
+    return 8 + int(value.memory(samples))
 
 
 def memory_of(key: bytes, value: object, expires: bool, samples: int) -> int:
@@ -109,6 +97,11 @@ def memory_stats(client: Client, argv: list[bytes]) -> None:
                 _write(reply, b"overhead.hashtable.expires", int(db.table.expires_count) * (_ENTRY + 8))
                 _write(reply, b"overhead.hashtable.slot-to-keys", 0)
         _write(reply, name, value)
+
+
+def table_overhead(db: Database) -> int:
+    """What the table of a database takes beside keys and values."""
+    return int(db.table.count) * _ENTRY + int(db.table.expires_count) * (_ENTRY + 8)
 
 
 _BEFORE_DATABASES: Final = b"overhead.total"

@@ -73,8 +73,13 @@ def object_refcount(client: Client, argv: list[bytes]) -> None:
     tips="nondeterministic_output",
 )
 def object_idletime(client: Client, argv: list[bytes]) -> None:
-    """OBJECT IDLETIME: seconds since the key's segment was last used, which is at most the key's own idle time."""
+    """OBJECT IDLETIME: seconds since the key was last used."""
     if _object(client, argv[2]) is not None:
+        if client.instance.keyspace.meter.counting:
+            raise CommandError(
+                b"ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching "
+                b"between policies at runtime LRU and LFU data will take some time to adjust."
+            )
         client.reply.integer(client.db.idle_seconds(argv[2], client.instance.now))
 
 
@@ -88,12 +93,14 @@ def object_idletime(client: Client, argv: list[bytes]) -> None:
     tips="nondeterministic_output",
 )
 def object_freq(client: Client, argv: list[bytes]) -> None:
-    """OBJECT FREQ: no policy that counts accesses can be chosen yet."""
+    """OBJECT FREQ: the logarithmic counter of the key's uses."""
     if _object(client, argv[2]) is not None:
-        raise CommandError(
-            b"ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when "
-            b"switching between policies at runtime LRU and LFU data will take some time to adjust."
-        )
+        if not client.instance.keyspace.meter.counting:
+            raise CommandError(
+                b"ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when "
+                b"switching between policies at runtime LRU and LFU data will take some time to adjust."
+            )
+        client.reply.integer(client.db.frequency(argv[2]))
 
 
 @command(
@@ -160,7 +167,8 @@ def dump(client: Client, argv: list[bytes]) -> None:
 )
 def restore(client: Client, argv: list[bytes]) -> None:
     """RESTORE."""
-    replace = absolute = idle = frequency = False
+    replace = absolute = False
+    idle = frequency = -1
     i = 4
     while i < len(argv):
         word = argv[i].upper()
@@ -168,14 +176,14 @@ def restore(client: Client, argv: list[bytes]) -> None:
             replace = True
         elif word == b"ABSTTL":
             absolute = True
-        elif word == b"IDLETIME" and i + 1 < len(argv) and not frequency:
-            idle = True
-            if integer_argument(argv[i + 1]) < 0:
+        elif word == b"IDLETIME" and i + 1 < len(argv) and frequency == -1:
+            idle = integer_argument(argv[i + 1])
+            if idle < 0:
                 raise CommandError(b"ERR Invalid IDLETIME value, must be >= 0")
             i += 1
-        elif word == b"FREQ" and i + 1 < len(argv) and not idle:
-            frequency = True
-            if not 0 <= integer_argument(argv[i + 1]) <= 255:
+        elif word == b"FREQ" and i + 1 < len(argv) and idle == -1:
+            frequency = integer_argument(argv[i + 1])
+            if not 0 <= frequency <= 255:
                 raise CommandError(b"ERR Invalid FREQ value, must be >= 0 and <= 255")
             i += 1
         else:
@@ -206,6 +214,7 @@ def restore(client: Client, argv: list[bytes]) -> None:
         client.reply.ok()
         return
     client.db.set_with_expiry(key, value, when)
+    client.db.mark_used(key, now, idle, frequency)
     client.notify(events.GENERIC, b"restore", key)
     instance.dirty += 1
     ttl_word = b"0" if when == -1 else b"%d" % when

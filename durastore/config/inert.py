@@ -95,11 +95,6 @@ MACHINERY: Final[tuple[Directive[Any], ...]] = (
         "sanitize-dump-payload", "no", "Whether RDB files and RESTORE are checked in depth; here they always are.",
         ("no", "yes", "clients"), effect=False,
     ),
-    Integer("lfu-log-factor", 10, "How slowly the counters of LFU policies rise.", effect=False),
-    Integer("lfu-decay-time", 1, "How slowly they fall.", unit="minutes", effect=False),
-    Integer(
-        "maxmemory-eviction-tenacity", 10, "How much eviction may delay commands.", high=100, effect=False
-    ),
     Text("bind-source-addr", "", "The address that connections to other servers come from.", effect=False),
     Integer("socket-mark-id", 0, "A mark for the firewall on listening sockets.", high=UINT_MAX, immutable=True,
             effect=False),

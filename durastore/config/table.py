@@ -374,8 +374,8 @@ CLIENT_OUTPUT_BUFFER_LIMIT: Final = ClientOutputLimits(
     unit="bytes, bytes, seconds",
 )  # fmt: skip
 MAX_MEMORY: Final = Memory(
-    "maxmemory", 0, "How much memory the data may take; 0 is no limit. A limit is not enforced yet: give the process "
-    "one from outside (systemd MemoryMax) and watch used_memory.", high=UINT64_MAX, unit="bytes", effect=False,
+    "maxmemory", 0, "How much memory the server may take: itself, its data and the buffers of clients; 0 is no limit. "
+    "Beyond it, keys are evicted or writes refused, as maxmemory-policy says.", high=UINT64_MAX, unit="bytes",
 )  # fmt: skip
 MAX_MEMORY_POLICY: Final = Choice(
     "maxmemory-policy", "noeviction", "What goes when maxmemory is reached: nothing (writes are refused), or keys by "
@@ -384,10 +384,19 @@ MAX_MEMORY_POLICY: Final = Choice(
         "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
         "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction",
     ),
-    effect=False,
 )  # fmt: skip
 MAX_MEMORY_SAMPLES: Final = Integer(
-    "maxmemory-samples", 5, "How many keys eviction compares to find one to drop.", low=1, unit="keys", effect=False
+    "maxmemory-samples", 5, "How many keys eviction compares to find one to drop.", low=1, unit="keys"
+)
+MAX_MEMORY_EVICTION_TENACITY: Final = Integer(
+    "maxmemory-eviction-tenacity", 10, "How long evictions may keep a command waiting: from not at all (0) over half a "
+    "millisecond (10) to as long as it takes (100).", high=100,
+)  # fmt: skip
+LFU_LOG_FACTOR: Final = Integer(
+    "lfu-log-factor", 10, "How slowly the counters of uses rise: with 10, a million uses fill one.",
+)  # fmt: skip
+LFU_DECAY_TIME: Final = Integer(
+    "lfu-decay-time", 1, "After so many minutes without use a counter falls by one. 0: never.", unit="minutes"
 )
 
 # --- watching ---------------------------------------------------------------------------------------------------------
@@ -482,7 +491,11 @@ ACTIVE_REHASHING: Final = YesNo(
     "segments, so there is nothing to spread.", effect=False,
 )  # fmt: skip
 _LAZY: Final = "Free values in the background {}. Large ones always are."
-LAZYFREE_LAZY_EVICTION: Final = YesNo("lazyfree-lazy-eviction", False, _LAZY.format("on eviction"), effect=False)
+LAZYFREE_LAZY_EVICTION: Final = YesNo(
+    "lazyfree-lazy-eviction",
+    False,
+    "Journal evictions as UNLINK instead of DEL. Large values are freed in the background anyhow.",
+)
 LAZYFREE_LAZY_EXPIRE: Final = YesNo("lazyfree-lazy-expire", False, _LAZY.format("on expiry"), effect=False)
 LAZYFREE_LAZY_SERVER_DEL: Final = YesNo(
     "lazyfree-lazy-server-del", False, _LAZY.format("when a command overwrites them"), effect=False
@@ -586,7 +599,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
         "Limits", "What one client, or all of them, may take.",
         (
             PROTO_MAX_BULK_LEN, CLIENT_QUERY_BUFFER_LIMIT, CLIENT_OUTPUT_BUFFER_LIMIT, MAX_MEMORY, MAX_MEMORY_POLICY,
-            MAX_MEMORY_SAMPLES,
+            MAX_MEMORY_SAMPLES, MAX_MEMORY_EVICTION_TENACITY, LFU_LOG_FACTOR, LFU_DECAY_TIME,
         ),
     ),
     Section(

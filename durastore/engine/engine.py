@@ -17,6 +17,7 @@ from durastore.commands.redaction import redacted
 from durastore.commands.spec import (
     ADMIN,
     ALLOW_BUSY,
+    DENYOOM,
     FAST,
     LOADING,
     MAY_REPLICATE,
@@ -37,12 +38,16 @@ from durastore.commands.tablerow import Command
 from durastore.engine.batch import Batch
 from durastore.engine.blocking import Blocking
 from durastore.engine.journal import Journal
+from durastore.engine.memory import FULL, MemoryLimit
 from durastore.engine.scripting.programs import LuaPrograms
 from durastore.protocol.numbers import INT64_MAX
 
 log = logging.getLogger("durastore.engine")
 
 _NOAUTH: Final = b"NOAUTH Authentication required."
+_OOM: Final = b"OOM command not allowed when used memory > 'maxmemory'."
+# What is never refused inside MULTI for want of memory.
+_OUT_OF_QUEUE: Final = (b"discard", b"multi", b"watch", b"quit", b"reset")
 _LOADING: Final = b"LOADING Redis is loading the dataset in memory"
 _INTERNAL: Final = b"ERR internal error; see the server's log"
 # What ``run`` returns.
@@ -84,6 +89,7 @@ class Engine(Dispatcher):
         # The same commands, also by their names in capitals, which is how most clients send them.
         self._by_name: dict[bytes, Command] = {}
         self._name_all()
+        self.memory = MemoryLimit(self.instance, self.journal, _no_time)
         # Whether requests take the careful path; kept by ``update_guard``.
         self.guarded = False
         # Why writes are refused at present, as an error text.
@@ -130,7 +136,7 @@ class Engine(Dispatcher):
     def begin_wake(self, now: i64) -> None:
         """Sets the time (Unix milliseconds) for all that runs until the next call."""
         self.instance.now = now
-        self.instance.keyspace.now = now
+        self.instance.keyspace.set_clock(now)
 
     def reset_statistics(self) -> None:
         """CONFIG RESETSTAT, as far as it is the engine's."""
@@ -142,6 +148,8 @@ class Engine(Dispatcher):
         keyspace = self.instance.keyspace
         keyspace.expired_keys = 0
         keyspace.expired_fields = 0
+        self.memory.evicted = 0
+        self.memory.exceeded_time = 0
         keyspace.hits = 0
         keyspace.misses = 0
         for command in self.commands.values():
@@ -418,9 +426,31 @@ class Engine(Dispatcher):
             denied = permissions.check(client, command, argv, b"multi" if client.in_multi else b"toplevel")
             if denied is not None:
                 return b"NOPERM " + permissions.explain(denied, client.user, command)
+        if self.memory.limit != 0 and self.refused_for_memory(client, command):
+            return _OOM
         if client.monitoring and command.flags & (READONLY | WRITE | MAY_REPLICATE):
             return b"ERR Replica can't interact with the keyspace"
         return self.refusal(client, command)
+
+    def refused_for_memory(self, client: Client, command: Command) -> bool:
+        """Makes room where ``maxmemory`` asks for it; whether there is none, and the command might need some."""
+        if client.replaying or self.loading or self.paused_until != 0:
+            return False
+        outcome: i64 = self.memory.make_room()
+        if self.tracking.active:
+            self.tracking.after(0)
+        if outcome != FULL:
+            return False
+        if command.flags & DENYOOM:
+            return True
+        if command.name == b"exec":
+            return any(self._denies_oom(argv) for argv in client.queue)
+        # What is queued takes memory, too.
+        return client.in_multi and command.name not in _OUT_OF_QUEUE
+
+    def _denies_oom(self, argv: list[bytes]) -> bool:
+        command = self.find(argv)
+        return command is not None and command.flags & DENYOOM != 0
 
     def refusal(self, client: Client, command: Command) -> bytes | None:
         """Why the server's present state forbids the command, or None."""

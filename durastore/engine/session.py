@@ -207,6 +207,8 @@ class Session(Blockable):
             or client.reply_off
             or client.reply_skip != 0
             or client.subscriptions is not None
+            or client.no_touch
+            or (engine.memory.limit != 0 and engine.memory.exceeded())
         ):
             self._execute_guarded(request)
             return
@@ -243,6 +245,9 @@ class Session(Blockable):
         skipping: i64 = client.reply_skip
         client.reply_skip = 0
         client.last_command = command.spec.name if command is not None else ""
+        if engine.memory.limit != 0:
+            # What is evicted to make room is journalled behind what has run.
+            self._flush_run()
         complaint = engine.complaint(client, command, argv)
         if complaint is not None and client.replaying:
             # What a log holds was accepted once: that it is not now means that the log is not ours to understand.
@@ -269,7 +274,10 @@ class Session(Blockable):
                 # EXEC and administrative commands reach the journal by ways of their own.
                 self._flush_run()
                 index: i64 = client.db.index
+                meter = engine.instance.keyspace.meter
+                meter.marking = not client.no_touch or command.name == b"touch"
                 outcome: i64 = engine.run(client, command, argv)
+                meter.marking = True
                 if self._deadline == -1:
                     # What has waited was shown when it came.
                     engine.show(client, command, argv)

@@ -236,9 +236,10 @@ class Chunked:
 
     def memory(self, samples: i64) -> i64:
         """The bytes that it takes, estimated from so many elements (0: from all)."""
-        chunks = self.chunks()
-        if samples:
-            del chunks[1 + samples // CHUNK_LIMIT :]
+        if samples == 0 or samples >= self.count:
+            chunks = self.chunks()
+        else:
+            chunks = [self.directory.at(0), self.directory.at(HASH_MASK)]
         size: i64 = 0
         held: i64 = 0
         for chunk in chunks:

@@ -4,8 +4,9 @@
 A dict that holds keys and short values in memory of its own, not as Python objects: an object of a key and one of a
 value, each with its header, and a dict's index and entry would cost three times as much as what they hold.
 
-An *entry* is one allocation: a head of eight bytes (the kind of the value, its length where it stands here, the length
-of the key), the key, and then the value: its bytes, a number of eight bytes, or a pointer to an object.
+An *entry* is one allocation: a head of eight bytes, the key, and then the value: its bytes, a number of eight bytes, or
+a pointer to an object.  Of the head, nine bits are the length of the value's bytes or else its kind, 31 the length of
+the key, and the upper 24 say when the key was used: Redis's LRU clock, or its LFU counter (see ``Meter``).
 
 The *slots* are an open hash table of 64-bit words, 0 where free: the address of an entry in the low 48 bits (what x86-64
 and ARM64 give to a program), and above it a *tag*, 16 bits of the key's hash.  The tag alone says where an entry's probe
@@ -13,11 +14,12 @@ begins, ``tag * width >> 16``, so that neither growing nor closing the gap that 
 and a lookup touches a foreign entry once in thousands of times.
 
 A *frozen* dict is the state of another, its *origin*, at one moment, for the price of a copy of the slots: the two share
-the entries.  Two low bits of a slot, which no address needs, tell whose an entry is.  In the origin's slots, SHARED: the
+the entries (of which only the mark of use still changes).  Two low bits of a slot, which no address needs, tell whose an entry is.  In the origin's slots, SHARED: the
 frozen one has it as well, so it is neither changed nor freed here.  In the frozen dict's slots, OWNED: the origin has it
 no more, so it is freed with the frozen one; all others are the origin's.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.list cimport PyList_GET_ITEM
@@ -50,13 +52,20 @@ cdef extern from *:
     void PREFETCH(const void *address)
 
 cdef enum:
-    # The kinds of values.
-    BYTES = 0
-    NONE = 1
-    INTEGER = 2
-    FLOAT = 3
-    OBJECT = 4
+    # Values of up to so many bytes stand in the entry, and their length is their kind; the other kinds.
     SHORT = 440
+    NONE = 441
+    INTEGER = 442
+    FLOAT = 443
+    OBJECT = 444
+    KEY_SHIFT = 9
+    USE_SHIFT = 40
+    # What an object of bytes takes beside them.
+    BYTES_HEAD = 33
+    # A segment's own objects: about what they take for each of its two dicts.
+    DICT_HEAD = 176
+    # LFU: the counter of a new key.
+    LFU_INIT = 5
     # Slots of the first table.
     LEAST = 4
     # How the allocator rounds sizes, and up to where.
@@ -70,6 +79,9 @@ cdef enum:
     AHEAD = 12
 
 INLINE_MAX = SHORT
+cdef uint64_t KIND_MASK = 0x1FF
+cdef uint64_t KEY_MASK = 0x7FFFFFFF
+cdef uint64_t USE_MASK = 0xFFFFFF
 
 cdef uint64_t ADDRESS = 0xFFFFFFFFFFF0
 # Flags of slots.
@@ -79,15 +91,19 @@ cdef uint64_t HASH_MASK = 0x7FFFFFFFFFFFFFFF
 
 
 cdef inline uint64_t kind_of(char *entry) noexcept:
-    return (<uint64_t *>entry)[0] & 0xFF
-
-
-cdef inline Py_ssize_t inline_size(char *entry) noexcept:
-    return ((<uint64_t *>entry)[0] >> 8) & 0xFFFF
+    return (<uint64_t *>entry)[0] & KIND_MASK
 
 
 cdef inline Py_ssize_t key_size(char *entry) noexcept:
-    return (<uint64_t *>entry)[0] >> 24
+    return ((<uint64_t *>entry)[0] >> KEY_SHIFT) & KEY_MASK
+
+
+cdef inline uint64_t use_of(char *entry) noexcept:
+    return (<uint64_t *>entry)[0] >> USE_SHIFT
+
+
+cdef inline void set_use(char *entry, uint64_t use) noexcept:
+    (<uint64_t *>entry)[0] = (<uint64_t *>entry)[0] & ((<uint64_t>1 << USE_SHIFT) - 1) | (use << USE_SHIFT)
 
 
 cdef inline char *key_start(char *entry) noexcept:
@@ -101,6 +117,11 @@ cdef inline char *value_start(char *entry) noexcept:
 cdef inline Py_ssize_t room(Py_ssize_t size) noexcept:
     """How much is asked for: what the allocator gives anyhow, so that a value may grow into it."""
     return size if size > ROUNDED_MAX else (size + ROUND - 1) & ~<Py_ssize_t>(ROUND - 1)
+
+
+cdef inline Py_ssize_t allocated(Py_ssize_t size) noexcept:
+    """What an allocation of so many bytes takes."""
+    return room(size) if size <= ROUNDED_MAX else (size + 8 + ROUND - 1) & ~<Py_ssize_t>(ROUND - 1)
 
 
 cdef inline PyObject *held_object(char *entry) noexcept:
@@ -121,8 +142,8 @@ cdef object value_of(char *entry):
     cdef uint64_t kind = kind_of(entry)
     cdef int64_t integer
     cdef double number
-    if kind == BYTES:
-        return PyBytes_FromStringAndSize(value_start(entry), inline_size(entry))
+    if kind <= SHORT:
+        return PyBytes_FromStringAndSize(value_start(entry), kind)
     if kind == OBJECT:
         return <object>held_object(entry)
     if kind == NONE:
@@ -156,18 +177,83 @@ cdef void free_entry(char *entry) noexcept:
         PyObject_Free(entry)
 
 
+@cython.final
+cdef class Meter:
+    """See compact.py."""
+    cdef public int64_t bytes
+    cdef public uint64_t clock
+    cdef public bint marking
+    cdef public bint counting
+    cdef public uint64_t log_factor
+    cdef public uint64_t decay_time
+    # The state of a generator of random numbers (xorshift64).
+    cdef uint64_t random
+
+    def __cinit__(self):
+        self.bytes = 0
+        self.clock = 0
+        self.marking = True
+        self.counting = False
+        self.log_factor = 10
+        self.decay_time = 1
+        self.random = 0x9E3779B97F4A7C15
+
+    cdef inline uint64_t first(self) noexcept:
+        """The mark of a new key."""
+        return (self.clock & 0xFFFF) << 8 | LFU_INIT if self.counting else self.clock & USE_MASK
+
+    cdef uint64_t decayed(self, uint64_t use) noexcept:
+        """The counter of a mark, less what the time since then takes from it."""
+        cdef uint64_t counter = use & 0xFF
+        cdef uint64_t periods
+        if self.decay_time == 0:
+            return counter
+        periods = ((self.clock - (use >> 8)) & 0xFFFF) // self.decay_time
+        return counter - periods if periods < counter else 0
+
+    cdef uint64_t used(self, uint64_t use) noexcept:
+        """The mark of a key that is used now."""
+        cdef uint64_t counter, above
+        if not self.counting:
+            return self.clock & USE_MASK
+        counter = self.decayed(use)
+        if counter < 255:
+            self.random ^= self.random << 13
+            self.random ^= self.random >> 7
+            self.random ^= self.random << 17
+            above = counter - LFU_INIT if counter > LFU_INIT else 0
+            if <double>(self.random >> 11) * (above * self.log_factor + 1) < 9007199254740992.0:
+                counter += 1
+        return (self.clock & 0xFFFF) << 8 | counter
+
+    def frequency(self, uint64_t use):
+        return self.decayed(use)
+
+
+@cython.final
+@cython.no_gc
 cdef class CompactDict:
     """See compact.py."""
     cdef uint64_t *slots
     cdef Py_ssize_t width
     cdef Py_ssize_t count
+    cdef Meter meter
+    # Whether uses of keys are marked.
+    cdef bint marks
+    # What is counted in the meter as this dict's.
+    cdef Py_ssize_t bytes
     # How many values are of the kind OBJECT.
     cdef Py_ssize_t held
     cdef bint is_frozen
     # Of a frozen dict its origin, of an origin its frozen dict, as long as both are there.
     cdef PyObject *twin
 
-    def __cinit__(self):
+    def __cinit__(self, Meter meter=None, bint marks=False):
+        self.meter = meter
+        self.marks = marks and meter is not None
+        self.bytes = 0
+        if meter is not None:
+            self._charge(DICT_HEAD)
         self.slots = NULL
         self.width = 0
         self.count = 0
@@ -182,6 +268,26 @@ cdef class CompactDict:
             if self.slots[i] and (not self.is_frozen or self.slots[i] & OWNED):
                 free_entry(entry_at(self.slots[i]))
         PyObject_Free(self.slots)
+        if self.meter is not None:
+            self.meter.bytes -= self.bytes
+
+    cdef inline void _charge(self, Py_ssize_t size) noexcept:
+        self.bytes += size
+        if self.meter is not None:
+            self.meter.bytes += size
+
+    cdef Py_ssize_t _weight(self, object value) except -1:
+        """What an object is counted with."""
+        if PyBytes_CheckExact(value):
+            return allocated(PyBytes_GET_SIZE(value) + BYTES_HEAD)
+        return value.weight if self.meter is not None else 0
+
+    cdef inline Py_ssize_t _size_of(self, char *entry) except -1:
+        """What an entry and its object are counted with."""
+        cdef Py_ssize_t size = allocated(8 + key_size(entry) + payload(entry))
+        if kind_of(entry) == OBJECT:
+            size += self._weight(<object>held_object(entry))
+        return size
 
     cdef void _part(self) noexcept:
         """Ends what is between an origin and its frozen dict, when one of them goes."""
@@ -305,6 +411,7 @@ cdef class CompactDict:
         cdef uint64_t *fresh = <uint64_t *>PyObject_Calloc(width, 8)
         if fresh == NULL:
             raise MemoryError
+        self._charge(allocated(width * 8) - (allocated(size * 8) if size else 0))
         self.slots = fresh
         self.width = width
         for i in range(size):
@@ -319,15 +426,15 @@ cdef class CompactDict:
             self._resize(max(LEAST, self.width + (self.width >> 2) + 1))
         return 0
 
-    cdef inline void _write_value(self, char *entry, uint64_t kind, Py_ssize_t length, Py_ssize_t size, object value,
+    cdef inline void _write_value(self, char *entry, uint64_t kind, Py_ssize_t size, uint64_t use, object value,
                                   int64_t integer) noexcept:
         """Fills in all of an entry but its key."""
         cdef PyObject *pointer
         cdef double number
-        (<uint64_t *>entry)[0] = kind | (<uint64_t>length << 8) | (<uint64_t>size << 24)
+        (<uint64_t *>entry)[0] = kind | (<uint64_t>size << KEY_SHIFT) | (use << USE_SHIFT)
         cdef char *start = value_start(entry)
-        if kind == BYTES:
-            memcpy(start, PyBytes_AS_STRING(value), length)
+        if kind <= SHORT:
+            memcpy(start, PyBytes_AS_STRING(value), kind)
         elif kind == INTEGER:
             memcpy(start, &integer, 8)
         elif kind == FLOAT:
@@ -341,19 +448,21 @@ cdef class CompactDict:
     def __setitem__(self, bytes key not None, value):
         cdef Py_ssize_t i = self._find(key)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(key)
-        cdef Py_ssize_t length = 0, needed = 8 + size
-        cdef uint64_t kind = OBJECT
+        cdef Py_ssize_t needed = 8 + size, weight = 0
+        cdef uint64_t kind = OBJECT, use
         cdef int64_t integer = 0
         cdef uint64_t slot
         cdef char *entry
         cdef char *old
+        if <uint64_t>size > KEY_MASK:
+            raise MemoryError
         if PyBytes_CheckExact(value):
             if PyBytes_GET_SIZE(value) <= SHORT:
-                kind = BYTES
-                length = PyBytes_GET_SIZE(value)
-                needed += length
+                kind = PyBytes_GET_SIZE(value)
+                needed += kind
             else:
                 needed += 8
+                weight = allocated(PyBytes_GET_SIZE(value) + BYTES_HEAD)
         elif value is None:
             kind = NONE
         else:
@@ -365,34 +474,90 @@ cdef class CompactDict:
         if i >= 0:
             slot = self.slots[i]
             old = entry_at(slot)
+            use = use_of(old)
+            if self.marks and self.meter.marking:
+                use = self.meter.used(use)
             if slot & SHARED == 0 and kind_of(old) != OBJECT and room(needed) == room(8 + size + payload(old)):
-                self._write_value(old, kind, length, size, value, integer)
-                self.held += kind == OBJECT
+                if kind == OBJECT:
+                    if self.meter is not None and weight == 0:
+                        weight = value.weigh()
+                    self.held += 1
+                    self._charge(weight)
+                self._write_value(old, kind, size, use, value, integer)
                 return
+            weight -= self._size_of(old)
+            if kind == OBJECT and self.meter is not None and not PyBytes_CheckExact(value):
+                weight += value.weigh()
             entry = <char *>PyObject_Malloc(room(needed))
             if entry == NULL:
                 raise MemoryError
             memcpy(key_start(entry), key_start(old), size)
-            self._write_value(entry, kind, length, size, value, integer)
+            self._write_value(entry, kind, size, use, value, integer)
             self.slots[i] = (slot & ~(ADDRESS | SHARED)) | <uint64_t>entry
             self.held += <Py_ssize_t>(kind == OBJECT) - <Py_ssize_t>(kind_of(old) == OBJECT)
+            self._charge(allocated(needed) + weight)
             self._let_go(slot)
             return
+        if kind == OBJECT and self.meter is not None and weight == 0:
+            weight = value.weigh()
         self._make_room()
         entry = <char *>PyObject_Malloc(room(needed))
         if entry == NULL:
             raise MemoryError
         memcpy(key_start(entry), PyBytes_AS_STRING(key), size)
-        self._write_value(entry, kind, length, size, value, integer)
+        self._write_value(entry, kind, size, self.meter.first() if self.marks else 0, value, integer)
         self._place((<uint64_t>(PyObject_Hash(key) & 0xFFFF) << 48) | <uint64_t>entry)
         self.held += kind == OBJECT
         self.count += 1
+        self._charge(allocated(needed) + weight)
 
     def __getitem__(self, bytes key not None):
         cdef Py_ssize_t i = self._find(key)
+        cdef char *entry
         if i < 0:
             return None
-        return value_of(entry_at(self.slots[i]))
+        entry = entry_at(self.slots[i])
+        if self.marks and self.meter.marking:
+            set_use(entry, self.meter.used(use_of(entry)))
+        return value_of(entry)
+
+    def use(self, bytes key not None):
+        cdef Py_ssize_t i = self._find(key)
+        return 0 if i < 0 else use_of(entry_at(self.slots[i]))
+
+    def mark(self, bytes key not None, uint64_t use):
+        cdef Py_ssize_t i = self._find(key)
+        if i >= 0:
+            set_use(entry_at(self.slots[i]), use & USE_MASK)
+
+    def reweigh(self, bytes key not None, value):
+        cdef Py_ssize_t i = self._find(key), before
+        cdef char *entry
+        if i < 0:
+            return
+        entry = entry_at(self.slots[i])
+        if kind_of(entry) == OBJECT and held_object(entry) == <PyObject *>value:
+            before = value.weight
+            self._charge(<Py_ssize_t>value.weigh() - before)
+
+    def sample(self, Py_ssize_t number, Py_ssize_t wanted):
+        cdef list found = []
+        cdef Py_ssize_t i, j
+        cdef char *entry
+        if self.count == 0:
+            return found
+        j = number % self.width
+        for i in range(self.width):
+            if self.slots[j]:
+                entry = entry_at(self.slots[j])
+                found.append((key_of(entry), use_of(entry)))
+                wanted -= 1
+                if wanted <= 0:
+                    break
+            j += 1
+            if j == self.width:
+                j = 0
+        return found
 
     def __contains__(self, bytes key not None):
         return self._find(key) >= 0
@@ -421,6 +586,7 @@ cdef class CompactDict:
         cdef Py_ssize_t i = self._find(key)
         if i < 0:
             raise KeyError(key)
+        self._charge(-self._size_of(entry_at(self.slots[i])))
         self._remove(i)
         if self.width > 2 * LEAST and self.count * 3 < self.width:
             self._resize(max(LEAST, self.count + (self.count >> 1) + 1))
@@ -469,6 +635,7 @@ cdef class CompactDict:
         """Adds a copy of another dict's entry, whose key is not here."""
         self._make_room()
         cdef char *entry = copy_of(entry_at(slot))
+        self._charge(self._size_of(entry))
         self._place((slot & ~(ADDRESS | SHARED | OWNED)) | <uint64_t>entry)
         self.held += kind_of(entry) == OBJECT
         self.count += 1
@@ -479,7 +646,7 @@ cdef class CompactDict:
         cdef char *entry
         cdef uint64_t slot
         cdef CompactDict side
-        cdef Py_ssize_t half = self.count // 2
+        cdef Py_ssize_t moved, half = self.count // 2
         self._detach()
         low._resize(half + (half >> 2) + LEAST)
         high._resize(half + (half >> 2) + LEAST)
@@ -491,6 +658,9 @@ cdef class CompactDict:
                 entry = entry_at(slot)
                 side = high if HASH_BYTES(key_start(entry), key_size(entry)) & bit else low
                 side._make_room()
+                moved = self._size_of(entry)
+                side._charge(moved)
+                self._charge(-moved)
                 side._place(slot)
                 side.count += 1
                 side.held += kind_of(entry) == OBJECT
@@ -518,19 +688,13 @@ cdef class CompactDict:
         return key_of(entry_at(slot)) if slot else None
 
     def __sizeof__(self):
-        cdef Py_ssize_t i, total = sizeof(CompactDict) + room(self.width * 8)
-        cdef char *entry
-        for i in range(self.width):
-            if self.slots[i]:
-                entry = entry_at(self.slots[i])
-                total += room(8 + key_size(entry) + payload(entry))
-        return total
+        return sizeof(CompactDict) + self.bytes
 
 
 cdef inline Py_ssize_t payload(char *entry) noexcept:
     """How many bytes of an entry its value takes."""
     cdef uint64_t kind = kind_of(entry)
-    return inline_size(entry) if kind == BYTES else 0 if kind == NONE else 8
+    return kind if kind <= SHORT else 0 if kind == NONE else 8
 
 
 cdef class Directory:

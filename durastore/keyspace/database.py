@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import random
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64, mypyc_attr
 
 from durastore.keyspace.chunked import NEVER, Chunked
+from durastore.keyspace.compact import Meter
 from durastore.keyspace.freeing import Freeing
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.positions import HASH_MASK
 from durastore.keyspace.table import Segment, Table
 from durastore.keyspace.values import Value
+
+# The clock of uses has 24 bits.
+CLOCK_MASK: Final = 0xFFFFFF
+# When so many values were changed in place, they are weighed at once.
+UNWEIGHED_MAX: Final = 512
 
 
 @mypyc_attr(allow_interpreted_subclasses=False)
@@ -75,8 +81,14 @@ class Keyspace:
         self.noting_misses = False
         self.noting_new = False
         self.noted: list[Noted] = []
-        # The time of the present wake, for the idle times of segments; set by the engine.
+        # The time of the present wake; set by the engine.
         self.now: i64 = 0
+        # What the databases take, and the clock of their keys' uses.
+        self.meter = Meter()
+        # The second of that clock.
+        self.second: i64 = 0
+        # Values that were changed in place since they were weighed.
+        self.unweighed: list[tuple[Database, bytes, Value]] = []
         self.expired: list[Expired] = []
         self.expired_keys: i64 = 0
         self.expired_fields: i64 = 0
@@ -93,6 +105,35 @@ class Keyspace:
         self.freeing = Freeing()
         self.databases: list[Database] = [Database(self, i) for i in range(databases)]
 
+    def set_clock(self, now: i64) -> None:
+        """Sets the time, and the clock of uses."""
+        self.now = now
+        if now // 1000 == self.second:
+            return
+        self.second = now // 1000
+        self.meter.clock = self.second // 60 & 0xFFFF if self.meter.counting else self.second & CLOCK_MASK
+
+    def count_uses(self, counting: bool) -> None:
+        """From now on the marks of keys count uses (LFU), or tell the time of the last one (LRU)."""
+        self.meter.counting = counting
+        # Has the clock set anew.
+        self.second = -1
+        self.set_clock(self.now)
+
+    def weigh(self) -> None:
+        """Weighs what was changed in place."""
+        for db, key, value in self.unweighed:
+            if value.changed:
+                value.changed = False
+                db.table.find(key).items.reweigh(key, value)
+        self.unweighed.clear()
+
+    def used(self) -> int:
+        """The bytes that the databases take."""
+        if self.unweighed:
+            self.weigh()
+        return self.meter.bytes
+
     def track(self, tracking: bool) -> None:
         """From now on changes of keys are noted in ``modified``, or not."""
         self.tracking = tracking
@@ -105,6 +146,7 @@ class Keyspace:
         """Exchanges the content of two databases (SWAPDB); what is watched stays with the number."""
         if first is second:
             return
+        self.weigh()
         for db, other in ((first, second), (second, first)):
             for key in list(db.watched):
                 if db.exists(key) or other.exists(key):
@@ -135,7 +177,7 @@ class Database:
     def __init__(self, keyspace: Keyspace, index: i64) -> None:
         self.keyspace = keyspace
         self.index: i64 = index
-        self.table = Table()
+        self.table = Table(self.keyspace.meter)
         # The hashes that have fields with an expiry, each with (a lower bound of) the first of them as its own.
         self.hash_expiries = Chunked()
         self.watched: dict[bytes, list[Watcher]] = {}
@@ -160,7 +202,6 @@ class Database:
         table = self.table
         segment = table.find(key)
         value = segment.items[key]
-        segment.used = now
         if value is not None and segment.expires and self._expire_if_due(segment, key, now):
             value = None
         if value is None:
@@ -173,7 +214,11 @@ class Database:
 
     def peek(self, key: bytes, now: i64) -> object | None:
         """As ``lookup_read``, but the key does not count as used."""
+        meter = self.keyspace.meter
+        marking = meter.marking
+        meter.marking = False
         value = self.lookup(key, now)
+        meter.marking = marking
         if value is None:
             self.keyspace.misses += 1
         else:
@@ -204,11 +249,27 @@ class Database:
             self.signal(key)
 
     def idle_seconds(self, key: bytes, now: i64) -> i64:
-        """Seconds since any key of the key's segment was last read or stored: a lower bound of its idle time.
+        """Seconds since a key was last used."""
+        use: i64 = self.table.find(key).items.use(key)
+        return (now // 1000 - use) & CLOCK_MASK
 
-        A time for each key would cost more memory than anything that is built on it is worth.
+    def frequency(self, key: bytes) -> int:
+        """How often a key was used of late: LFU's logarithmic counter."""
+        return self.keyspace.meter.frequency(self.table.find(key).items.use(key))
+
+    def mark_used(self, key: bytes, now: i64, idle: i64, frequency: i64) -> None:
+        """Marks a key as not used for so many seconds, or as used so often, as far as the policy keeps that.
+
+        -1: not known.
         """
-        return max((now - self.table.find(key).used) // 1000, 0)
+        counting = self.keyspace.meter.counting
+        use: i64 = -1
+        if counting and frequency >= 0:
+            use = (now // 60000 & 0xFFFF) << 8 | frequency
+        elif not counting and idle >= 0:
+            use = now // 1000 - min(idle, CLOCK_MASK - 1)
+        if use != -1:
+            self.table.find(key).items.mark(key, use & CLOCK_MASK)
 
     def exists(self, key: bytes) -> bool:
         """Whether the key is stored, expired or not."""
@@ -218,7 +279,6 @@ class Database:
         """Stores a value; an expiry that the key had is gone."""
         table = self.table
         segment = table.find(key)
-        segment.used = self.keyspace.now
         if segment.expires:
             table.clear_expiry(segment, key)
         if table.has_containers:
@@ -238,7 +298,6 @@ class Database:
         """Stores a value; the key keeps its expiry."""
         table = self.table
         segment = table.find(key)
-        segment.used = self.keyspace.now
         if table.has_containers:
             self._let_go(segment, key, value)
         before: i64 = table.count
@@ -279,9 +338,12 @@ class Database:
         if value is None or (segment.expires and self._expire_if_due(segment, key, now)):
             return None
         table.before_write(segment)
-        if isinstance(value, Value) and value.shared:
-            value = value.copy()
-            segment.items[key] = value
+        if isinstance(value, Value):
+            if value.shared:
+                value = value.copy()
+                segment.items[key] = value
+            if not value.changed:
+                self._will_change(key, value)
         return value
 
     def own(self, key: bytes, value: Value) -> Value:
@@ -292,7 +354,20 @@ class Database:
         if value.shared:
             value = value.copy()
             segment.items[key] = value
+        if not value.changed:
+            self._will_change(key, value)
         return value
+
+    def _will_change(self, key: bytes, value: Value) -> None:
+        """Has a value weighed again that is about to change in place."""
+        value.changed = True
+        unweighed = self.keyspace.unweighed
+        unweighed.append((self, key, value))
+        if len(unweighed) > UNWEIGHED_MAX:
+            # This one has not changed yet.
+            unweighed.pop()
+            self.keyspace.weigh()
+            unweighed.append((self, key, value))
 
     def delete(self, key: bytes) -> bool:
         """Removes a key; says whether it was there."""
@@ -354,7 +429,7 @@ class Database:
             self.signal(key)
         self.keyspace.flushed = self.keyspace.tracking
         self.keyspace.freeing.take_table(self.table)
-        self.table = Table()
+        self.table = Table(self.keyspace.meter)
         self.hash_expiries = Chunked()
         self.expiry_cursor = 0
         self.merge_cursor = 0

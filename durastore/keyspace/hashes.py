@@ -155,7 +155,7 @@ class Hash(Value):
         self.timed = False
         return table
 
-    def memory(self, samples: int) -> int:
+    def memory(self, samples: i64) -> i64:
         """The bytes that it takes, estimated from so many elements of a large one (0: from all)."""
         table = self.table
         return _OBJECT + (sys.getsizeof(self.packed) if table is None else table.memory(samples))

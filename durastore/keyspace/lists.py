@@ -17,6 +17,9 @@ from durastore.keyspace.packed import element
 from durastore.keyspace.quicklist import Quicklist
 from durastore.keyspace.values import Value
 
+# What a list takes beside its elements.
+_OBJECT: Final = 112
+
 # A list up to this many bytes is one object; one that shrinks becomes one at half of them.
 SHORT: Final = 1024
 # So many elements at an end are removed one by one rather than by rebuilding nodes.
@@ -59,10 +62,11 @@ class List(Value):
     def parts(self) -> list[object]:
         return list(self.nodes.nodes) if self.nodes is not None else []
 
-    def memory(self) -> int:
-        """About how many bytes of memory the list takes."""
+    def memory(self, samples: i64) -> i64:
+        """See Value."""
         nodes = self.nodes
-        return 112 + len(self.short) + (int(nodes.memory()) if nodes is not None else 0)
+        size: i64 = _OBJECT + len(self.short)
+        return size if nodes is None else size + nodes.memory(samples)
 
     # The encoding
 

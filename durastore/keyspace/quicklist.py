@@ -19,7 +19,8 @@ from durastore.keyspace.packed import element
 # A hot end that grows to HOT elements gives PACKED of them to its node; one that is empty takes as many back.
 HOT: Final = 32
 PACKED: Final = 24
-# What a hot element takes beside its bytes.
+# What a quicklist takes beside its nodes, and a hot element beside its bytes.
+_QUICKLIST_MEMORY: Final = 160
 _ITEM_MEMORY: Final = 48
 # What Redis reckons for an element beside its own bytes before it knows better.
 _OVERHEAD: Final = 8
@@ -108,11 +109,17 @@ class Quicklist:
         other.tail_size = self.tail_size
         return other
 
-    def memory(self) -> i64:
-        """About how many bytes of memory this takes."""
-        total: i64 = 160 + 8 * len(self.nodes)
-        for node in self.nodes:
-            total += node.memory()
+    def memory(self, samples: i64) -> i64:
+        """About how many bytes of memory this takes, estimated from so many nodes (0: from all)."""
+        count: i64 = len(self.nodes)
+        looked: i64 = count if samples == 0 or samples > count else samples
+        total: i64 = 0
+        i: i64 = 0
+        while i < looked:
+            # From the first to the last.
+            total += self.nodes[i * (count - 1) // max(looked - 1, 1)].memory()
+            i += 1
+        total = _QUICKLIST_MEMORY + 8 * count + total * count // looked
         for item in self.head:
             total += _ITEM_MEMORY + len(item)
         for item in self.tail:

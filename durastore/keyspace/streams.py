@@ -79,8 +79,8 @@ class Stream(Value):
     def parts(self) -> list[object]:
         return [*self.nodes.blocks, *self.groups.values()]
 
-    def memory(self) -> i64:
-        """The bytes that the stream takes, estimated from its first and last nodes and pending rows."""
+    def memory(self, samples: i64) -> i64:
+        """See Value; always estimated, from the first and last nodes and pending rows."""
         nodes = self.directory()
         size: i64 = _STREAM_SIZE + directory_size(nodes)
         for group in self.groups.values():

@@ -17,7 +17,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.compact import CompactDict, Directory
+from durastore.keyspace.compact import CompactDict, Directory, Meter
 from durastore.keyspace.positions import CURSOR_SHIFT, HALF, HASH_BITS, HASH_MASK, scan_segment
 from durastore.keyspace.values import Value
 
@@ -31,14 +31,12 @@ MAX_RESERVED: Final = 14
 class Segment:
     """The keys of one stretch of hash space.  ``expires`` holds Unix milliseconds for the keys that have an expiry."""
 
-    def __init__(self, start: i64, depth: i64, epoch: i64) -> None:
-        self.items: CompactDict[object] = CompactDict()
-        self.expires: CompactDict[int] = CompactDict()
+    def __init__(self, start: i64, depth: i64, epoch: i64, meter: Meter) -> None:
+        self.items: CompactDict[object] = CompactDict(meter, True)
+        self.expires: CompactDict[int] = CompactDict(meter)
         self.start: i64 = start
         self.depth: i64 = depth
         self.epoch: i64 = epoch
-        # When a key of this segment was last read or stored (Unix milliseconds).
-        self.used: i64 = 0
         # No key of this segment expires before this time; -1: nothing is known.
         self.next_expiry: i64 = -1
 
@@ -114,8 +112,9 @@ def capture(segment: Segment) -> Captured:
 class Table:
     """The keys of one database."""
 
-    def __init__(self) -> None:
-        first = Segment(0, 0, 0)
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
+        first = Segment(0, 0, 0, meter)
         self.directory: Directory[Segment] = Directory(first, first.items)
         self.count: i64 = 0
         self.expires_count: i64 = 0
@@ -199,9 +198,8 @@ class Table:
             self.directory.double()
         depth: i64 = segment.depth + 1
         bit: i64 = HALF >> (depth - 1)
-        low = Segment(segment.start, depth, segment.epoch)
-        high = Segment(segment.start | bit, depth, segment.epoch)
-        low.used = high.used = segment.used
+        low = Segment(segment.start, depth, segment.epoch, self.meter)
+        high = Segment(segment.start | bit, depth, segment.epoch, self.meter)
         low.next_expiry = segment.next_expiry
         high.next_expiry = segment.next_expiry
         segment.items.split(bit, low.items, high.items)
@@ -233,8 +231,7 @@ class Table:
             return segment
         self.before_write(segment)
         self.before_write(buddy)
-        joined = Segment(segment.start & ~bit, segment.depth - 1, segment.epoch)
-        joined.used = max(segment.used, buddy.used)
+        joined = Segment(segment.start & ~bit, segment.depth - 1, segment.epoch, self.meter)
         joined.items.merge(segment.items)
         joined.items.merge(buddy.items)
         joined.expires.merge(segment.expires)

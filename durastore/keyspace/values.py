@@ -9,11 +9,15 @@ value by reference sets it, and whoever wants to change the value must first rep
 
 from __future__ import annotations
 
-from typing import final
+import sys
+from typing import Final, final
 
-from mypy_extensions import mypyc_attr
+from mypy_extensions import i64, mypyc_attr
 
 from durastore.keyspace.chunked import Chunked
+
+# From how many elements the memory of a large value is estimated.
+WEIGHED: Final = 5
 
 
 @mypyc_attr(allow_interpreted_subclasses=False, acyclic=True)
@@ -22,6 +26,19 @@ class Value:
 
     def __init__(self) -> None:
         self.shared = False
+        # It was changed in place since it was weighed last.
+        self.changed = False
+        self.weight: i64 = 0
+
+    def weigh(self) -> i64:
+        """Finds out what it takes, which is its ``weight`` until the next time."""
+        self.changed = False
+        self.weight = self.memory(WEIGHED)
+        return self.weight
+
+    def memory(self, samples: i64) -> i64:
+        """The bytes that it takes, estimated from so many elements of a large one (0: from all)."""
+        raise NotImplementedError
 
     def type_name(self) -> bytes:
         """The reply of TYPE."""
@@ -62,6 +79,10 @@ class RawString(Value):
 
     def size(self) -> int:
         return len(self.data)
+
+    def memory(self, samples: i64) -> i64:
+        """See Value."""
+        return sys.getsizeof(self.data) + 64
 
 
 def type_name(value: object) -> bytes:

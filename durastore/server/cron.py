@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from durastore.config import table as directives
+from durastore.engine.memory import RUNNING
 
 if TYPE_CHECKING:
     from durastore.server.server import Server
@@ -20,6 +21,8 @@ FIELDS_PER_LOOK = 128
 EXPIRY_SHARE = 0.25
 # The same for the freeing of large containers.
 FREEING_SHARE = 0.25
+# And for evictions that no command waits for.
+EVICTION_SHARE = 0.25
 # No slice of periodic work keeps the event loop longer than this many seconds.
 SLICE = 0.001
 MERGE_SEGMENTS = 64
@@ -71,6 +74,7 @@ class Cron:
             server.engine.begin_wake(now)
             await self._expire(now, period * EXPIRY_SHARE)
             await self._free(period * FREEING_SHARE)
+            await self._evict(now, period * EVICTION_SHARE)
             for db in server.engine.instance.keyspace.databases:
                 if db.table.directory.depth:
                     db.merge_slice(MERGE_SEGMENTS)
@@ -136,6 +140,22 @@ class Cron:
                 await trio.lowlevel.checkpoint()
                 if engine.loading:
                     return
+
+    async def _evict(self, now: int, budget: float) -> None:
+        """Weighs what has changed, and goes on with evictions for so many seconds at most."""
+        server = self._server
+        engine = server.engine
+        engine.instance.keyspace.weigh()
+        if engine.memory.limit == 0:
+            return
+        engine.memory.buffers = server.hub.buffered()
+        end = time.perf_counter() + budget
+        while engine.memory.exceeded() and not engine.loading and not engine.paused_until:
+            outcome = engine.memory.make_room()
+            server.commit(now)
+            if outcome != RUNNING or time.perf_counter() > end:
+                return
+            await trio.lowlevel.checkpoint()
 
     def _each_second(self, now: int) -> None:
         server = self._server

@@ -149,6 +149,13 @@ class Hub:
         del self.watched[fd]
         self.epoll.unregister(fd)
 
+    def buffered(self) -> i64:
+        """The bytes in buffers of clients."""
+        total: i64 = 0
+        for connection in self.connections.values():
+            total += connection.outgoing_bytes + connection.session.parser.buffered()
+        return total
+
     def has_own_work(self) -> bool:
         """Whether the next wake has something to do even if no socket is ready."""
         return len(self.resumable) > 0 or len(self.touched) > 0

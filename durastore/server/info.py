@@ -14,6 +14,7 @@ import durastore
 from durastore.commands import access
 from durastore.commands.channels import CHANNEL, PATTERN, SHARD
 from durastore.commands.identity import REDIS_VERSION
+from durastore.commands.memory import table_overhead
 from durastore.commands.tablerow import Command
 from durastore.config import Config
 from durastore.config import table as directives
@@ -112,15 +113,22 @@ def _clients(server: Server) -> Fields:
     ]
 
 
+def resident_memory() -> int:
+    """The resident size of the process, in bytes."""
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+
+
 def _memory(server: Server) -> Fields:
     server.sample_memory()
-    used, peak = server.memory, server.peak_memory
+    used, peak, resident = server.memory, server.peak_memory, resident_memory()
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    dataset = max(used - server.startup_memory, 0)
     maximum = server.config[directives.MAX_MEMORY]
     freeing = server.engine.instance.keyspace.freeing
-    output = sum(int(each.outgoing_bytes) for each in server.hub.connections.values())
-    query = sum(each.session.parser.buffered() for each in server.hub.connections.values())
+    buffers, unwritten = int(server.engine.memory.buffers), server.log.unwritten()
+    tables = sum(table_overhead(db) for db in server.engine.instance.keyspace.databases)
+    dataset = max(used - server.startup_memory - buffers - unwritten - tables, 0)
+    ratio = f"{resident / max(used, 1):.2f}"
     programs = server.engine.programs
     scripts, functions = programs.script_memory(), programs.functions.memory()
     texts = sum(len(script.body) for script in programs.scripts.values())
@@ -128,8 +136,8 @@ def _memory(server: Server) -> Fields:
     return [
         ("used_memory", used),
         ("used_memory_human", _human(used)),
-        ("used_memory_rss", used),
-        ("used_memory_rss_human", _human(used)),
+        ("used_memory_rss", resident),
+        ("used_memory_rss_human", _human(resident)),
         ("used_memory_peak", peak),
         ("used_memory_peak_human", _human(peak)),
         ("used_memory_peak_perc", f"{100 * used / peak:.2f}%"),
@@ -138,8 +146,8 @@ def _memory(server: Server) -> Fields:
         ("used_memory_dataset", dataset),
         ("used_memory_dataset_perc", f"{100 * dataset / max(used - server.startup_memory, 1):.2f}%"),
         ("allocator_allocated", used),
-        ("allocator_active", used),
-        ("allocator_resident", used),
+        ("allocator_active", max(resident, used)),
+        ("allocator_resident", max(resident, used)),
         ("total_system_memory", total),
         ("total_system_memory_human", _human(total)),
         ("used_memory_lua", scripts),
@@ -158,21 +166,21 @@ def _memory(server: Server) -> Fields:
         ("maxmemory", maximum),
         ("maxmemory_human", _human(maximum)),
         ("maxmemory_policy", server.config[directives.MAX_MEMORY_POLICY]),
-        ("allocator_frag_ratio", "1.00"),
-        ("allocator_frag_bytes", 0),
+        ("allocator_frag_ratio", f"{max(resident, used) / max(used, 1):.2f}"),
+        ("allocator_frag_bytes", max(resident - used, 0)),
         ("allocator_rss_ratio", "1.00"),
         ("allocator_rss_bytes", 0),
         ("rss_overhead_ratio", "1.00"),
         ("rss_overhead_bytes", 0),
-        ("mem_fragmentation_ratio", "1.00"),
-        ("mem_fragmentation_bytes", 0),
-        ("mem_not_counted_for_evict", 0),
+        ("mem_fragmentation_ratio", ratio),
+        ("mem_fragmentation_bytes", resident - used),
+        ("mem_not_counted_for_evict", unwritten),
         ("mem_replication_backlog", 0),
         ("mem_total_replication_buffers", 0),
         ("mem_clients_slaves", 0),
-        ("mem_clients_normal", output + query),
+        ("mem_clients_normal", buffers),
         ("mem_cluster_links", 0),
-        ("mem_aof_buffer", server.log.unwritten()),
+        ("mem_aof_buffer", unwritten),
         ("mem_allocator", "pymalloc"),
         ("active_defrag_running", 0),
         ("lazyfree_pending_objects", freeing.pending),
@@ -185,7 +193,9 @@ def memory_figures(server: Server) -> list[tuple[bytes, object]]:
     fields = dict(_memory(server))
     used, peak = server.memory, server.peak_memory
     keys = sum(int(db.table.count) for db in server.engine.instance.keyspace.databases)
-    dataset = max(used - server.startup_memory, 0)
+    dataset = int(str(fields["used_memory_dataset"]))
+    net = max(used - server.startup_memory, 1)
+    resident = int(str(fields["used_memory_rss"]))
     figures: list[tuple[bytes, object]] = [
         (b"peak.allocated", peak),
         (b"total.allocated", used),
@@ -204,17 +214,17 @@ def memory_figures(server: Server) -> list[tuple[bytes, object]]:
     figures += [
         (b"overhead.total", used - dataset),
         (b"keys.count", keys),
-        (b"keys.bytes-per-key", dataset // keys if keys else 0),
+        (b"keys.bytes-per-key", net // keys if keys else 0),
         (b"dataset.bytes", dataset),
-        (b"dataset.percentage", 100.0 * dataset / max(used - server.startup_memory, 1)),
+        (b"dataset.percentage", 100.0 * dataset / net),
         (b"peak.percentage", 100.0 * used / peak),
         (b"allocator.allocated", used),
-        (b"allocator.active", used),
-        (b"allocator.resident", used),
+        (b"allocator.active", max(resident, used)),
+        (b"allocator.resident", max(resident, used)),
     ]
     for ratio in (b"allocator-fragmentation", b"allocator-rss", b"rss-overhead"):
         figures += [(ratio + b".ratio", 1.0), (ratio + b".bytes", 0)]
-    return [*figures, (b"fragmentation", 1.0), (b"fragmentation.bytes", 0)]
+    return [*figures, (b"fragmentation", resident / max(used, 1)), (b"fragmentation.bytes", resident - used)]
 
 
 def _persistence(server: Server) -> Fields:
@@ -287,6 +297,8 @@ def _stats(server: Server) -> Fields:
     keyspace = engine.instance.keyspace
     listeners = engine.instance.channels.listeners
     refused = engine.instance.access.refused
+    since = int(engine.memory.exceeded_since)
+    exceeded = int(engine.instance.now) - since if since else 0
     return [
         ("total_connections_received", server.admission.received),
         ("total_commands_processed", int(engine.commands_processed)),
@@ -308,10 +320,10 @@ def _stats(server: Server) -> Fields:
         ("expired_stale_perc", "0.00"),
         ("expired_time_cap_reached_count", 0),
         ("expire_cycle_cpu_milliseconds", int(cron.expiry_seconds * 1000)),
-        ("evicted_keys", 0),
+        ("evicted_keys", int(engine.memory.evicted)),
         ("evicted_clients", 0),
-        ("total_eviction_exceeded_time", 0),
-        ("current_eviction_exceeded_time", 0),
+        ("total_eviction_exceeded_time", int(engine.memory.exceeded_time) + exceeded),
+        ("current_eviction_exceeded_time", exceeded),
         ("keyspace_hits", int(keyspace.hits)),
         ("keyspace_misses", int(keyspace.misses)),
         ("pubsub_channels", len(listeners[CHANNEL])),

@@ -8,7 +8,7 @@ import resource
 import signal
 import socket
 import time
-from typing import Final
+from typing import Any, Final
 
 import trio
 
@@ -18,7 +18,7 @@ from durastore.commands.errors import CommandError
 from durastore.commands.events import kinds_of
 from durastore.config import Config, ConfigError
 from durastore.config import table as directives
-from durastore.config.directives import Directive
+from durastore.config.directives import INT64_MAX, Directive
 from durastore.config.tls import TLS_PORT
 from durastore.engine.engine import Engine
 from durastore.persistence.aof.log import AppendLog, LogSettings
@@ -36,6 +36,7 @@ from durastore.server.cron import Cron
 from durastore.server.host import ServerHost
 from durastore.server.http import Http
 from durastore.server.hub import Hub, OutputLimit
+from durastore.server.info import resident_memory
 from durastore.server.listeners import Admission, ListenError, open_listeners, open_tcp
 from durastore.server.overdue import Debts
 from durastore.server.reactor import Alarm, run_reactor
@@ -48,6 +49,18 @@ _MISCONF_RDB = (
     b"snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB "
     b"error."
 )
+
+# Whose changes ``_apply_memory`` looks after.
+MEMORY_DIRECTIVES: Final[tuple[Directive[Any], ...]] = (
+    directives.MAX_MEMORY,
+    directives.MAX_MEMORY_POLICY,
+    directives.MAX_MEMORY_SAMPLES,
+    directives.MAX_MEMORY_EVICTION_TENACITY,
+    directives.LAZYFREE_LAZY_EVICTION,
+    directives.LFU_LOG_FACTOR,
+    directives.LFU_DECAY_TIME,
+)
+_NO_END: Final = 1 << 62
 
 _SHUTDOWN_WORDS: Final[dict[int, Directive[tuple[str, ...]]]] = {
     signal.SIGINT: directives.SHUTDOWN_ON_SIGINT,
@@ -69,8 +82,9 @@ class Server:
         self.run_id = os.urandom(20).hex()
         self.replication_id = os.urandom(20).hex()
         self.started = time.time()
-        self.peak_memory = 0
+        # Bytes: what is counted (used_memory), the most of it so far, and what the process had before any data.
         self.memory = 0
+        self.peak_memory = 0
         self.startup_memory = 0
         self.exit_status = 0
         self.engine = Engine(config[directives.DATABASES], ServerHost(self))
@@ -125,8 +139,10 @@ class Server:
         self._apply_limits()
         self._choose_events()
         self._watch_durations()
+        self.startup_memory = resident_memory()
+        self.engine.memory.fixed = self.startup_memory
+        self.engine.memory.stopwatch = time.perf_counter_ns
         self.sample_memory()
-        self.startup_memory = self.memory
 
     def rdb_serializer(self) -> Serializer:
         """A writer for the next RDB file, as the configuration asks for it."""
@@ -389,9 +405,10 @@ class Server:
         self.hub.bytes_out = 0
 
     def sample_memory(self) -> None:
-        """Takes the resident size of the process."""
-        with open("/proc/self/statm", "rb") as statm:
-            self.memory = int(statm.read().split()[1]) * resource.getpagesize()
+        """Adds up what is used."""
+        memory = self.engine.memory
+        memory.buffers = self.hub.buffered()
+        self.memory = memory.counted() + self.log.unwritten()
         self.peak_memory = max(self.peak_memory, self.memory)
 
     # DEBUG
@@ -426,12 +443,25 @@ class Server:
         limits = self.config[directives.CLIENT_OUTPUT_BUFFER_LIMIT]
         self.hub.normal_limit = OutputLimit(limits.normal.hard, limits.normal.soft, limits.normal.seconds * 1000)
         self.hub.pubsub_limit = OutputLimit(limits.pubsub.hard, limits.pubsub.soft, limits.pubsub.seconds * 1000)
+        self._apply_memory()
         instance.tracking.most_keys = self.config[directives.TRACKING_TABLE_MAX_KEYS]
         instance.max_bulk = self.config[directives.PROTO_MAX_BULK_LEN]
         instance.debug_allowed = self.config[directives.ENABLE_DEBUG_COMMAND] == "yes"
         instance.debug_allowed_here = self.config[directives.ENABLE_DEBUG_COMMAND] == "local"
         self.engine.programs.runner.threshold = self.config[directives.BUSY_REPLY_THRESHOLD]
         self._apply_packing()
+
+    def _apply_memory(self) -> None:
+        config = self.config
+        memory = self.engine.memory
+        memory.limit = min(config[directives.MAX_MEMORY], INT64_MAX)
+        memory.fixed = self.startup_memory
+        memory.patience = eviction_patience(config[directives.MAX_MEMORY_EVICTION_TENACITY])
+        memory.lazily = config[directives.LAZYFREE_LAZY_EVICTION]
+        memory.eviction.choose(config[directives.MAX_MEMORY_POLICY], config[directives.MAX_MEMORY_SAMPLES])
+        meter = self.engine.instance.keyspace.meter
+        meter.log_factor = config[directives.LFU_LOG_FACTOR]
+        meter.decay_time = config[directives.LFU_DECAY_TIME]
 
     def _apply_packing(self) -> None:
         limits = self.engine.instance.keyspace.limits
@@ -457,6 +487,8 @@ class Server:
         config.on_change(directives.NOTIFY_KEYSPACE_EVENTS, lambda value: self._choose_events())
         config.on_change(directives.CLIENT_OUTPUT_BUFFER_LIMIT, lambda value: self._apply_limits())
         config.on_change(directives.TRACKING_TABLE_MAX_KEYS, lambda value: self._apply_limits())
+        for directive in MEMORY_DIRECTIVES:
+            config.on_change(directive, lambda value: self._apply_memory())
         config.on_change(directives.REQUIRE_PASS, self._password_changed)
         config.on_change(directives.ACL_PUBSUB_DEFAULT, lambda value: self.users.apply_settings())
         config.on_change(directives.ACL_LOG_MAX_LEN, lambda value: self.users.apply_settings())
@@ -583,6 +615,15 @@ class Server:
                     if again is not None:
                         (self.tls if name in encrypted else self.hub).listen(again)
                 raise
+
+
+def eviction_patience(tenacity: int) -> int:
+    """For how many nanoseconds evictions may hold a command up (maxmemory-eviction-tenacity), as Redis reckons."""
+    if tenacity >= 100:
+        return _NO_END
+    if tenacity <= 10:
+        return 50_000 * tenacity
+    return int(500_000 * 1.15 ** (tenacity - 10))
 
 
 def _identity(sock: socket.socket) -> object:

@@ -244,7 +244,7 @@ def test_hot_ends_stay_small() -> None:
     assert len(value.nodes.head) <= HOT
     assert len(value.nodes.tail) <= HOT
     # Nine bytes of node for eight of data, and little else.
-    assert value.memory() < 40000 * 12
+    assert value.memory(0) < 40000 * 12
 
 
 def test_a_list_used_as_a_queue_does_not_keep_empty_nodes() -> None:
@@ -302,7 +302,7 @@ def test_short_lists_are_one_object() -> None:
     value = List([b"%d" % i for i in range(100)])
     assert value.nodes is None
     assert len(value.short) < SHORT
-    assert value.memory() < 500
+    assert value.memory(0) < 500
 
 
 def test_one_large_element_is_kept_as_it_is() -> None:

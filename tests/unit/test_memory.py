@@ -1,0 +1,229 @@
+"""Accounting of memory, and eviction: what is counted, what goes, and what the journal says of it."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from durastore.engine.engine import Engine
+from durastore.engine.session import Session
+from durastore.keyspace.compact import CompactDict, Meter
+from support.engines import engine, run, session
+
+NOW = 1_700_000_000_000
+
+
+def counted(one: Engine) -> int:
+    return int(one.instance.keyspace.used())
+
+
+KEYS = st.sampled_from(["a", "b", "c", "d"])
+WORDS = st.sampled_from(["x", "y" * 30, "z" * 600, "12"])
+REQUESTS = st.one_of(
+    st.builds("set {} {}".format, KEYS, WORDS),
+    st.builds("append {} {}".format, KEYS, WORDS),
+    st.builds("rpush {} {} {}".format, KEYS, WORDS, WORDS),
+    st.builds("lpop {}".format, KEYS),
+    st.builds("hset {} {} {}".format, KEYS, WORDS, WORDS),
+    st.builds("sadd {} {}".format, KEYS, WORDS),
+    st.builds("smove {} {} {}".format, KEYS, KEYS, WORDS),
+    st.builds("zadd {} 1 {}".format, KEYS, WORDS),
+    st.builds("xadd {} * f {}".format, KEYS, WORDS),
+    st.builds("rename {} {}".format, KEYS, KEYS),
+    st.builds("copy {} {} replace".format, KEYS, KEYS),
+    st.builds("move {} 1".format, KEYS),
+    st.builds("del {}".format, KEYS),
+    st.builds("expire {} 1000".format, KEYS),
+    st.builds("persist {}".format, KEYS),
+    st.just("swapdb 0 1"),
+    st.just("flushdb"),
+)
+
+
+@given(st.lists(REQUESTS, max_size=40))
+def test_what_is_counted_goes_when_the_data_goes(script: list[str]) -> None:
+    one = engine(NOW)
+    empty = counted(one)
+    client = session(one)
+    for line in script:
+        run(client, line.encode())
+    assert one.unexpected_errors == 0
+    for db in one.instance.keyspace.databases:
+        for key in [key for segment in db.table.directory for key in segment.items]:
+            db.delete(key)
+    # Slots that a dict has once had may be kept.
+    assert 0 <= counted(one) - empty < 2000
+    run(client, b"flushall")
+    assert counted(one) == empty
+
+
+def test_a_dict_counts_what_it_takes_and_gives_back() -> None:
+    meter = Meter()
+    held: CompactDict[object] = CompactDict(meter, True)
+    empty = meter.bytes
+    for i in range(1000):
+        held[b"key:%d" % i] = b"v" * (i % 700)
+    full = meter.bytes
+    assert full - empty > sum(i % 700 for i in range(1000))
+    low: CompactDict[object] = CompactDict(meter, True)
+    high: CompactDict[object] = CompactDict(meter, True)
+    held.split(1 << 20, low, high)
+    assert abs(meter.bytes - full) < 20_000
+    frozen = low.freeze()
+    for each in (low, high):
+        for key in each.keys():  # noqa: SIM118
+            each[key] = b""
+            del each[key]
+    del frozen, held, low, high, each
+    assert meter.bytes == 0
+
+
+def test_marks_tell_when_keys_were_used_and_how_often() -> None:
+    meter = Meter()
+    meter.clock = 100
+    held: CompactDict[object] = CompactDict(meter, True)
+    held[b"k"] = b"v"
+    meter.clock = 200
+    assert held.use(b"k") == 100
+    assert held[b"k"] == b"v"
+    assert held.use(b"k") == 200
+    meter.marking = False
+    meter.clock = 300
+    assert held[b"k"] == b"v"
+    assert held.use(b"k") == 200
+    meter.marking = True
+    meter.counting = True
+    held[b"l"] = 1
+    assert meter.frequency(held.use(b"l")) == 5
+    for _ in range(2000):
+        assert held[b"l"] == 1
+    often = meter.frequency(held.use(b"l"))
+    assert 10 < often < 60
+    meter.clock += 3
+    assert meter.frequency(held.use(b"l")) == often - 3
+    meter.clock += 1000
+    assert meter.frequency(held.use(b"l")) == 0
+
+
+def limited(policy: str, keys: int, expiring: int, samples: int = 10) -> tuple[Engine, Session]:
+    """An engine with ``key:<n>`` of 100 bytes, of which the first have an expiry, with no room for more."""
+    one = engine(NOW)
+    one.memory.eviction.choose(policy, samples)
+    client = session(one)
+    for i in range(keys):
+        one.begin_wake(NOW + i * 1000)
+        run(client, b"set key:%d %b" % (i, b"x" * 100))
+        if i < expiring:
+            run(client, b"pexpireat key:%d %d" % (i, 4102444800000 - i * 1000))
+    one.begin_wake(NOW + keys * 1000)
+    one.memory.limit = counted(one)
+    return one, client
+
+
+def present(client: Session, keys: int) -> set[int]:
+    client.client.no_touch = True
+    left = {i for i in range(keys) if run(client, b"exists key:%d" % i) == b":1\r\n"}
+    client.client.no_touch = False
+    return left
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-lru"])
+def test_lru_evicts_what_was_not_used_for_long(policy: str) -> None:
+    one, client = limited(policy, 200, 200)
+    for i in range(50):
+        run(client, b"get key:%d" % i)
+    for i in range(60):
+        run(client, b"set new:%d %b" % (i, b"x" * 100))
+    gone = set(range(200)) - present(client, 200)
+    assert len(gone) >= 30
+    # An approximation, as Redis's is.
+    assert len(gone & set(range(50))) <= len(gone) // 10
+    assert sum(i < 130 for i in gone) > len(gone) * 0.8
+
+
+def test_lfu_evicts_what_was_used_seldom() -> None:
+    one, client = limited("allkeys-lfu", 200, 0)
+    for _ in range(200):
+        for i in range(50):
+            run(client, b"get key:%d" % i)
+    for i in range(60):
+        run(client, b"set new:%d %b" % (i, b"x" * 100))
+    gone = set(range(200)) - present(client, 200)
+    assert gone
+    assert not gone & set(range(50))
+    assert run(client, b"object idletime key:0").startswith(b"-ERR An LFU maxmemory policy is selected")
+
+
+def test_volatile_ttl_evicts_what_expires_first() -> None:
+    one, client = limited("volatile-ttl", 200, 100)
+    for i in range(30):
+        run(client, b"set new:%d %b" % (i, b"x" * 100))
+    gone = set(range(200)) - present(client, 200)
+    assert gone
+    assert max(gone) < 100
+    assert sum(i >= 50 for i in gone) > len(gone) * 0.7
+
+
+@pytest.mark.parametrize("policy", ["allkeys-random", "volatile-random", "volatile-lfu", "volatile-lru"])
+def test_only_what_may_go_goes_and_then_writes_are_refused(policy: str) -> None:
+    one, client = limited(policy, 100, 30)
+    replies = [run(client, b"set new:%d %b" % (i, b"x" * 100)) for i in range(300)]
+    gone = set(range(100)) - present(client, 100)
+    assert one.memory.evicted >= len(gone) > 10
+    if policy.startswith("volatile"):
+        assert gone == set(range(30))
+        assert replies[-1] == b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
+    else:
+        assert replies[-1] == b"+OK\r\n"
+        assert counted(one) <= one.memory.limit + 1000
+
+
+def test_evictions_are_journalled_in_order() -> None:
+    one, client = limited("allkeys-random", 50, 0)
+    one.journal.enabled = True
+    one.journal.take()
+    for i in range(100):
+        run(client, b"rpush list:%d %b" % (i % 7, b"x" * random.randrange(1, 200)))
+    evicted = one.memory.evicted
+    assert evicted
+    text = one.journal.take()
+    assert text.count(b"$3\r\nDEL\r\n") == evicted
+    assert text.count(b"\r\nrpush\r\n") == 100
+
+
+def test_noeviction_refuses_what_may_take_memory() -> None:
+    one, client = limited("noeviction", 10, 0)
+    oom = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
+    one.memory.limit = 1
+    assert run(client, b"set a b") == oom
+    assert run(client, b"get key:1").startswith(b"$100")
+    assert run(client, b"del key:1") == b":1\r\n"
+    assert run(client, b"multi") == b"+OK\r\n"
+    assert run(client, b"get key:2") == oom
+    assert run(client, b"exec") == b"-EXECABORT Transaction discarded because of previous errors.\r\n"
+    one.memory.limit = 0
+    run(client, b"multi")
+    run(client, b"set a b")
+    one.memory.limit = 1
+    assert run(client, b"exec") == b"-EXECABORT Transaction discarded because of: " + oom[1:]
+    assert run(client, b"multi") == b"+OK\r\n"
+    assert run(client, b"discard") == b"+OK\r\n"
+
+
+def test_the_accounting_is_exact_after_changes_in_place() -> None:
+    one = engine(NOW)
+    client = session(one)
+    for i in range(3000):
+        run(client, b"rpush l %d" % i)
+        run(client, b"hset h %d %d" % (i, i))
+        run(client, b"zadd z %d %d" % (i, i))
+        run(client, b"setrange s %d x" % i)
+    live = counted(one)
+    db = one.instance.keyspace.databases[0]
+    for key in (b"l", b"h", b"z", b"s"):
+        value = db.lookup(key, NOW)
+        db.reshape(key, value)
+    assert counted(one) == live
