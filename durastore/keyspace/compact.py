@@ -130,7 +130,7 @@ class CompactDict(Generic[V]):
     def __setitem__(self, key: bytes, value: V) -> None:
         meter = self._meter
         before = self._size_of(key, self._held[key]) if key in self._held else 0
-        if meter is not None and isinstance(value, Weighty):
+        if meter is not None and isinstance(value, Weighty) and not value.weight:
             value.weigh()
         if self._marks and meter is not None:
             if key not in self._held:

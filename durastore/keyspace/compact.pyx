@@ -480,14 +480,14 @@ cdef class CompactDict:
             if slot & SHARED == 0 and kind_of(old) != OBJECT and room(needed) == room(8 + size + payload(old)):
                 if kind == OBJECT:
                     if self.meter is not None and weight == 0:
-                        weight = value.weigh()
+                        weight = value.weight or value.weigh()
                     self.held += 1
                     self._charge(weight)
                 self._write_value(old, kind, size, use, value, integer)
                 return
             weight -= self._size_of(old)
             if kind == OBJECT and self.meter is not None and not PyBytes_CheckExact(value):
-                weight += value.weigh()
+                weight += value.weight or value.weigh()
             entry = <char *>PyObject_Malloc(room(needed))
             if entry == NULL:
                 raise MemoryError
@@ -499,7 +499,7 @@ cdef class CompactDict:
             self._let_go(slot)
             return
         if kind == OBJECT and self.meter is not None and weight == 0:
-            weight = value.weigh()
+            weight = value.weight or value.weigh()
         self._make_room()
         entry = <char *>PyObject_Malloc(room(needed))
         if entry == NULL:

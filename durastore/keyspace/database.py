@@ -278,6 +278,9 @@ class Database:
     def set(self, key: bytes, value: object) -> None:
         """Stores a value; an expiry that the key had is gone."""
         table = self.table
+        if isinstance(value, Value) and value.changed:
+            # It stands under another key as well, as which it is to be weighed.
+            self.keyspace.weigh()
         segment = table.find(key)
         if segment.expires:
             table.clear_expiry(segment, key)

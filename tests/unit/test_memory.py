@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from durastore.engine.engine import Engine
 from durastore.engine.session import Session
 from durastore.keyspace.compact import CompactDict, Meter
+from durastore.keyspace.values import WEIGHED, Value
 from support.engines import engine, run, session
 
 NOW = 1_700_000_000_000
@@ -132,7 +133,7 @@ def present(client: Session, keys: int) -> set[int]:
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-lru"])
 def test_lru_evicts_what_was_not_used_for_long(policy: str) -> None:
-    one, client = limited(policy, 200, 200)
+    _, client = limited(policy, 200, 200)
     for i in range(50):
         run(client, b"get key:%d" % i)
     for i in range(60):
@@ -145,7 +146,7 @@ def test_lru_evicts_what_was_not_used_for_long(policy: str) -> None:
 
 
 def test_lfu_evicts_what_was_used_seldom() -> None:
-    one, client = limited("allkeys-lfu", 200, 0)
+    _, client = limited("allkeys-lfu", 200, 0)
     for _ in range(200):
         for i in range(50):
             run(client, b"get key:%d" % i)
@@ -158,7 +159,7 @@ def test_lfu_evicts_what_was_used_seldom() -> None:
 
 
 def test_volatile_ttl_evicts_what_expires_first() -> None:
-    one, client = limited("volatile-ttl", 200, 100)
+    _, client = limited("volatile-ttl", 200, 100)
     for i in range(30):
         run(client, b"set new:%d %b" % (i, b"x" * 100))
     gone = set(range(200)) - present(client, 200)
@@ -225,5 +226,7 @@ def test_the_accounting_is_exact_after_changes_in_place() -> None:
     db = one.instance.keyspace.databases[0]
     for key in (b"l", b"h", b"z", b"s"):
         value = db.lookup(key, NOW)
-        db.reshape(key, value)
+        assert isinstance(value, Value)
+        assert value.weight == value.memory(WEIGHED)
+        db.table.find(key).items.reweigh(key, value)
     assert counted(one) == live
