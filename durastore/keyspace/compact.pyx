@@ -513,12 +513,16 @@ cdef class CompactDict:
 
     def __getitem__(self, bytes key not None):
         cdef Py_ssize_t i = self._find(key)
+        cdef uint64_t use
         cdef char *entry
         if i < 0:
             return None
         entry = entry_at(self.slots[i])
         if self.marks and self.meter.marking:
-            set_use(entry, self.meter.used(use_of(entry)))
+            use = self.meter.used(use_of(entry))
+            if use != use_of(entry):
+                # An entry that is not written to need not be written back from the cache.
+                set_use(entry, use)
         return value_of(entry)
 
     def use(self, bytes key not None):
