@@ -22,7 +22,7 @@ from durastore.keyspace.packed import NOTHING, append, element, elements, find, 
 from durastore.keyspace.values import Value
 
 # The size of the object itself.
-_OBJECT: Final = 48
+_OBJECT: Final = 72
 _NO_EXPIRY: Final = b"\x00\x01"
 
 

@@ -18,7 +18,7 @@ from durastore.keyspace.quicklist import Quicklist
 from durastore.keyspace.values import Value
 
 # What a list takes beside its elements.
-_OBJECT: Final = 112
+_OBJECT: Final = 160
 
 # A list up to this many bytes is one object; one that shrinks becomes one at half of them.
 SHORT: Final = 1024

@@ -20,7 +20,7 @@ from durastore.keyspace.scores import ABSENT, Scores
 from durastore.keyspace.values import Value
 
 # The bytes of the object itself, and what a member of a large set takes beside its own object.
-_OBJECT: Final = 88
+_OBJECT: Final = 104
 _LARGE_ENTRY: Final = 48
 
 
