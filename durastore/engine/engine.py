@@ -13,6 +13,7 @@ from durastore.commands.access import Access
 from durastore.commands.channels import Subscriber
 from durastore.commands.client import Blocked, Client, Dispatcher, Host, Instance
 from durastore.commands.errors import CommandError
+from durastore.commands.programs import ALLOW_OOM, NO_WRITES, UNDECLARED
 from durastore.commands.redaction import redacted
 from durastore.commands.spec import (
     ADMIN,
@@ -38,14 +39,13 @@ from durastore.commands.tablerow import Command
 from durastore.engine.batch import Batch
 from durastore.engine.blocking import Blocking
 from durastore.engine.journal import Journal
-from durastore.engine.memory import FULL, MemoryLimit
+from durastore.engine.memory import FULL, OOM, MemoryLimit
 from durastore.engine.scripting.programs import LuaPrograms
 from durastore.protocol.numbers import INT64_MAX
 
 log = logging.getLogger("durastore.engine")
 
 _NOAUTH: Final = b"NOAUTH Authentication required."
-_OOM: Final = b"OOM command not allowed when used memory > 'maxmemory'."
 # What is never refused inside MULTI for want of memory.
 _OUT_OF_QUEUE: Final = (b"discard", b"multi", b"watch", b"quit", b"reset")
 _LOADING: Final = b"LOADING Redis is loading the dataset in memory"
@@ -426,14 +426,15 @@ class Engine(Dispatcher):
             denied = permissions.check(client, command, argv, b"multi" if client.in_multi else b"toplevel")
             if denied is not None:
                 return b"NOPERM " + permissions.explain(denied, client.user, command)
-        if self.memory.limit != 0 and self.refused_for_memory(client, command):
-            return _OOM
+        if self.memory.limit != 0 and self.refused_for_memory(client, command, argv):
+            return OOM
         if client.monitoring and command.flags & (READONLY | WRITE | MAY_REPLICATE):
             return b"ERR Replica can't interact with the keyspace"
         return self.refusal(client, command)
 
-    def refused_for_memory(self, client: Client, command: Command) -> bool:
+    def refused_for_memory(self, client: Client, command: Command, argv: list[bytes]) -> bool:
         """Makes room where ``maxmemory`` asks for it; whether there is none, and the command might need some."""
+        self.memory.full = False
         if client.replaying or self.loading or self.paused_until != 0:
             return False
         outcome: i64 = self.memory.make_room()
@@ -441,16 +442,21 @@ class Engine(Dispatcher):
             self.tracking.after(0)
         if outcome != FULL:
             return False
-        if command.flags & DENYOOM:
-            return True
+        self.memory.full = True
         if command.name == b"exec":
-            return any(self._denies_oom(argv) for argv in client.queue)
+            return any(self._denies_oom(self.find(queued), queued) for queued in client.queue)
+        if self._denies_oom(command, argv):
+            return True
         # What is queued takes memory, too.
         return client.in_multi and command.name not in _OUT_OF_QUEUE
 
-    def _denies_oom(self, argv: list[bytes]) -> bool:
-        command = self.find(argv)
-        return command is not None and command.flags & DENYOOM != 0
+    def _denies_oom(self, command: Command | None, argv: list[bytes]) -> bool:
+        assert command is not None
+        if command.flags & RUNS_OTHERS:
+            flags = self.programs.declared(command.name, argv)
+            if not flags & UNDECLARED:
+                return not flags & (ALLOW_OOM | NO_WRITES)
+        return (command.flags & DENYOOM) != 0
 
     def refusal(self, client: Client, command: Command) -> bytes | None:
         """Why the server's present state forbids the command, or None."""

@@ -18,6 +18,7 @@ _AT_ONCE: Final = 16
 ROOM: Final = 0
 RUNNING: Final = 1
 FULL: Final = 2
+OOM: Final = b"OOM command not allowed when used memory > 'maxmemory'."
 
 
 @final
@@ -37,6 +38,8 @@ class MemoryLimit:
         # How long a command may be kept waiting by evictions (nanoseconds).
         self.patience: i64 = 500_000
         self.lazily = False
+        # Whether the last command that room was made for found none; kept by the engine.
+        self.full = False
         self.evicted: i64 = 0
         # Since when (Unix milliseconds, 0: not) the limit is exceeded, and how long it was before.
         self.exceeded_since: i64 = 0

@@ -14,9 +14,9 @@ begins, ``tag * width >> 16``, so that neither growing nor closing the gap that 
 and a lookup touches a foreign entry once in thousands of times.
 
 A *frozen* dict is the state of another, its *origin*, at one moment, for the price of a copy of the slots: the two share
-the entries (of which only the mark of use still changes).  Two low bits of a slot, which no address needs, tell whose an entry is.  In the origin's slots, SHARED: the
-frozen one has it as well, so it is neither changed nor freed here.  In the frozen dict's slots, OWNED: the origin has it
-no more, so it is freed with the frozen one; all others are the origin's.
+the entries (of which only the mark of use still changes).  Two low bits of a slot, which no address needs, tell whose an
+entry is.  In the origin's slots, SHARED: the frozen one has it as well, so it is neither changed nor freed here.  In the
+frozen dict's slots, OWNED: the origin has it no more, so it is freed with the frozen one; all others are the origin's.
 """
 
 cimport cython
@@ -519,7 +519,7 @@ cdef class CompactDict:
             return None
         entry = entry_at(self.slots[i])
         if self.marks and self.meter.marking:
-            use = self.meter.used(use_of(entry))
+            use = self.meter.used(use_of(entry)) if self.meter.counting else self.meter.clock & USE_MASK
             if use != use_of(entry):
                 # An entry that is not written to need not be written back from the cache.
                 set_use(entry, use)

@@ -157,5 +157,5 @@ def test_random_members_are_members(size: int, count: int, numbers: bool) -> Non
 
 
 def test_memory_of_a_small_set_is_that_of_its_packed_form() -> None:
-    assert build_set([b"%d" % i for i in range(100)], Limits()).memory(5) < 310
+    assert build_set([b"%d" % i for i in range(100)], Limits()).memory(5) < 330
     assert build_set([b"member:%03d" % i for i in range(100)], Limits()).memory(5) < 1350

@@ -114,6 +114,20 @@ class LuaPrograms(programs.Programs):
         """Bytes that the interpreter of scripts holds."""
         return 0 if self._interpreter is None else self._interpreter.memory()
 
+    def declared(self, name: bytes, argv: list[bytes]) -> i64:
+        """The flags of what a request of this command runs; UNDECLARED where it has none, or is not known."""
+        if name.startswith(b"fcall"):
+            function = self.functions.functions.get(argv[1].lower())
+            return programs.UNDECLARED if function is None else function.flags
+        if name.startswith(b"evalsha"):
+            script = self.scripts.get(argv[1].lower())
+            return programs.UNDECLARED if script is None else script.flags
+        try:
+            flags, _ = script_flags(argv[1])
+        except CommandError:
+            return programs.UNDECLARED
+        return flags
+
     def kill(self, function: bool) -> None:
         """See Programs."""
         self.runner.kill(function)

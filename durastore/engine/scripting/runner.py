@@ -18,8 +18,9 @@ from durastore.commands import permissions, programs
 from durastore.commands.client import Client
 from durastore.commands.errors import CommandError
 from durastore.commands.identity import REDIS_VERSION
-from durastore.commands.spec import MAY_REPLICATE, NOSCRIPT, WRITE
+from durastore.commands.spec import DENYOOM, MAY_REPLICATE, NOSCRIPT, WRITE
 from durastore.commands.tablerow import Command
+from durastore.engine.memory import OOM
 from durastore.engine.scripting.interpreter import Interpreter, memory_error
 from durastore.protocol.numbers import format_digits, format_double
 
@@ -35,6 +36,7 @@ _UNKNOWN: Final = b"ERR Unknown Redis command called from script"
 _ARITY: Final = b"ERR Wrong number of args calling Redis command from script"
 _NOSCRIPT: Final = b"ERR This Redis command is not allowed from script"
 _READ_ONLY: Final = b"ERR Write commands are not allowed from read-only scripts."
+_NO_ALLOW_OOM: Final = b"OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'"
 _KILLED: Final = b"ERR Script killed by user with SCRIPT KILL..."
 _LOAD_TIMEOUT: Final = b"ERR FUNCTION LOAD timeout"
 _UNKILLABLE: Final = (
@@ -77,6 +79,7 @@ class Runner:
         self._wrote = False
         self._to_log = True
         self._transaction = False
+        self._allow_oom = False
         self._unhurried = False
 
     def services(self) -> dict[bytes, object]:
@@ -111,6 +114,7 @@ class Runner:
     ) -> None:
         """Runs a script or function and replies; raises CommandError where it may not run, or has failed."""
         self._admit(client, flags, read_only)
+        self._allow_oom = (flags & programs.ALLOW_OOM) != 0
         self._begin(client, name, argv, is_function)
         self._read_only = read_only or (flags & (programs.UNDECLARED | programs.NO_WRITES)) == programs.NO_WRITES
         out_of_memory = False
@@ -136,6 +140,12 @@ class Runner:
             raise CommandError(refusal)
         if read_only:
             raise CommandError(b"ERR Can not execute a script with write flag using *_ro command.")
+        if self._short_of_memory(client) and not flags & programs.ALLOW_OOM:
+            raise CommandError(_NO_ALLOW_OOM)
+
+    def _short_of_memory(self, client: Client) -> bool:
+        memory = self._engine.memory
+        return memory.limit != 0 and memory.full and not client.replaying
 
     def _begin(self, client: Client, name: bytes, argv: list[bytes], is_function: bool) -> None:
         own = self._client
@@ -259,6 +269,9 @@ class Runner:
                 return _READ_ONLY
             if command.flags & WRITE and self._engine.write_refusal is not None and not self._client.replaying:
                 return self._engine.write_refusal
+        # A script that has written is not stopped half way.
+        if command.flags & DENYOOM and not self._allow_oom and not self._wrote and self._short_of_memory(self._client):
+            return OOM
         return None
 
     def check_acl(self, *words: object) -> tuple[bool, bytes | None]:
