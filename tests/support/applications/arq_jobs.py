@@ -6,12 +6,11 @@ import asyncio
 
 import redis
 from arq.connections import RedisSettings, create_pool
-from arq.jobs import Job
+from arq.jobs import Job, JobStatus
 
 from support.applications import URL, done
 
-# What it makes of an answer that the server is still loading.
-ERRORS = (redis.exceptions.WatchError,)
+ERRORS = ()
 WORKER = "-m arq support.applications.arq_jobs.Worker"
 loop = asyncio.new_event_loop()
 pool = None
@@ -38,7 +37,11 @@ async def _connected() -> object:
 
 def enqueue(number: int) -> None:
     async def send() -> None:
-        await (await _connected()).enqueue_job("job", number, _job_id=f"job-{number}")
+        name = f"job-{number}"
+        queued = await (await _connected()).enqueue_job("job", number, _job_id=name)
+        # To it an answer that the server is still loading is as good as one that the job is there already.
+        if queued is None and await Job(name, await _connected()).status() == JobStatus.not_found:
+            raise redis.exceptions.ConnectionError("the job was not queued")
 
     loop.run_until_complete(send())
 
