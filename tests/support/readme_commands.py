@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Final
 
 from durastore.commands.table import build_table
+from support.readme_tables import ROOT, find_table, put_table, reason_for
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-README: Final = ROOT / "README.md"
 # Group and name of every command and subcommand, as COMMAND and COMMAND DOCS of redis-server 7.2.4 tell them.
 LISTED: Final = ROOT / "fixtures" / "commands" / "redis-7.2.4.txt"
 HEAD: Final = "| group | there | not there |\n|---|---|---|\n"
@@ -47,7 +44,7 @@ def of_durastore() -> dict[str, str]:
 
 def reason(name: str) -> str:
     """Why a command is not there."""
-    return next((why for start, why in REASONS.items() if name.startswith(start)), "")
+    return reason_for(name, REASONS)
 
 
 def table() -> str:
@@ -76,11 +73,9 @@ def _brief(names: list[str]) -> str:
 
 def in_readme() -> str:
     """The table that stands in the README."""
-    found = re.search(re.escape(HEAD) + r"(?:\|.*\n)*", README.read_text())
-    assert found is not None, "the README has no table of commands"
-    return found.group()
+    return find_table(HEAD)
 
 
 def renew() -> None:
     """Puts the table into the README, in place of the one that stands there."""
-    README.write_text(README.read_text().replace(in_readme(), table()))
+    put_table(HEAD, table())

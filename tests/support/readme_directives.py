@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Final
 
 from durastore.config.inert import Fixed
 from durastore.config.table import BY_NAME
+from support.readme_tables import ROOT, find_table, put_table, reason_for
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-README: Final = ROOT / "README.md"
 LISTED: Final = ROOT / "fixtures" / "conf" / "redis-7.2.4.txt"
 HEAD: Final = "| directives | names | why |\n|---|---|---|\n"
 # Why a directive is refused, by the beginning of its name.
@@ -29,7 +26,7 @@ def of_redis() -> list[str]:
 
 def reason(name: str) -> str:
     """Why a directive is refused."""
-    return next((why for start, why in REASONS.items() if name.startswith(start)), "")
+    return reason_for(name, REASONS)
 
 
 def table() -> str:
@@ -56,11 +53,9 @@ def table() -> str:
 
 def in_readme() -> str:
     """The table that stands in the README."""
-    found = re.search(re.escape(HEAD) + r"(?:\|.*\n)*", README.read_text())
-    assert found is not None, "the README has no table of directives"
-    return found.group()
+    return find_table(HEAD)
 
 
 def renew() -> None:
     """Puts the table into the README, in place of the one that stands there."""
-    README.write_text(README.read_text().replace(in_readme(), table()))
+    put_table(HEAD, table())
