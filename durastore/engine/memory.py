@@ -64,7 +64,6 @@ class MemoryLimit:
         if self.eviction.kind == NOTHING:
             return FULL
         start: i64 = self.stopwatch()
-        elapsed: i64 = 0
         outcome: i64 = ROOM
         number: i64 = 0
         while True:
@@ -80,8 +79,7 @@ class MemoryLimit:
             if number % _AT_ONCE == 0 and self.stopwatch() - start > self.patience:
                 outcome = RUNNING
                 break
-        elapsed = self.stopwatch() - start
-        instance.latency.note(b"eviction-cycle", instance.now, elapsed)
+        instance.latency.note(b"eviction-cycle", instance.now, self.stopwatch() - start)
         return outcome
 
     def _note_end(self) -> None:

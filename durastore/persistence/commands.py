@@ -21,11 +21,8 @@ from durastore.keyspace.sorted_sets import Entries, SortedSet
 from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream
 from durastore.keyspace.values import RawString
 from durastore.persistence.serializer import Serializer
-from durastore.protocol.numbers import format_double
+from durastore.protocol.numbers import INT64_MAX, format_double
 from durastore.protocol.parser import encode_request
-
-# The most that XSETID takes for the entries that were added.
-_MOST_ADDED: Final = (1 << 63) - 1
 
 # A command takes at most so many elements, so that none of them keeps a server for long.
 ELEMENTS: Final = 64
@@ -208,7 +205,8 @@ def _stream(key: bytes, value: Stream) -> Iterator[list[bytes]]:
     if first is None and not before_first:
         # An entry that is trimmed at once makes a stream that has none.
         yield [b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y"]
-    history = [b"ENTRIESADDED", b"%d" % min(value.added, _MOST_ADDED), b"MAXDELETEDID", _id(value.max_deleted_id)]
+    # XSETID takes no more.
+    history = [b"ENTRIESADDED", b"%d" % min(value.added, INT64_MAX), b"MAXDELETEDID", _id(value.max_deleted_id)]
     position = [b"XSETID", key, _id(value.last_id), *history]
     yield position
     for name, group in value.groups.items():

@@ -19,14 +19,13 @@ from durastore.persistence.rdb.cursor import Cursor
 from durastore.persistence.rdb.format import TYPE_STREAM, TYPE_STREAM_3, RdbError
 from durastore.persistence.rdb.parts import Parts
 from durastore.persistence.rdb.primitives import write_count, write_string, write_unsigned
+from durastore.protocol.numbers import INT64_MAX
 
 # Streams of more chunks than this are written in parts: so many nodes, or so many chunks of pending entries.
 STREAM_PARTS_FROM: Final = 64
 _NODES: Final = 16
 _ROWS: Final = 64
 _UNSIGNED: Final = 1 << 64
-# No stream counts further: the number goes through signed ones.
-_MOST_ADDED: Final = (1 << 63) - 1
 # Id and delivery time, which a file has in the same bytes.
 _PLAIN: Final = ID_SIZE + 8
 
@@ -163,7 +162,8 @@ def load_stream(cursor: Cursor, kind: i64) -> Stream:
         cursor.unsigned()
         cursor.unsigned()
         stream.max_deleted_id = (cursor.unsigned(), cursor.unsigned())
-        stream.added = min(cursor.unsigned(), _MOST_ADDED)
+        # No stream counts further: the number goes through signed ones.
+        stream.added = min(cursor.unsigned(), INT64_MAX)
     else:
         stream.added = int(length)
     if not stream.loaded():
