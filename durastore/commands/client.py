@@ -243,6 +243,9 @@ class Instance:
         # enable-debug-command: whether DEBUG is allowed, to everybody or only to clients on this machine.
         self.debug_allowed = False
         self.debug_allowed_here = False
+        # enable-module-command: the same for MODULE LOAD and the like.
+        self.modules_allowed = False
+        self.modules_allowed_here = False
         self.loading = False
         self.slow_log = SlowLog()
         self.latency = LatencyMonitor()

@@ -10,6 +10,7 @@ from durastore.commands.keyspecs import Key, KeySpec
 from durastore.commands.spec import (
     ADMIN,
     ALLOW_BUSY,
+    ASKING,
     BLOCKING,
     DENYOOM,
     FAST,
@@ -45,6 +46,7 @@ _FLAG_NAMES: Final = (
     (STALE, b"stale"),
     (SKIP_MONITOR, b"skip_monitor"),
     (SKIP_SLOWLOG, b"skip_slowlog"),
+    (ASKING, b"asking"),
     (FAST, b"fast"),
     (NO_AUTH, b"no_auth"),
     (NO_MANDATORY_KEYS, b"no_mandatory_keys"),

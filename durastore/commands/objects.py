@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from durastore.commands import events
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
 from durastore.commands.encoding import encoding_of
 from durastore.commands.errors import SYNTAX, CommandError
-from durastore.commands.spec import DANGEROUS, DENYOOM, LOADING, READONLY, STALE, WRITE, command
+from durastore.commands.spec import ASKING, DANGEROUS, DENYOOM, LOADING, READONLY, STALE, WRITE, command
 from durastore.protocol.numbers import INT64_MAX
 
 
@@ -148,25 +150,55 @@ def dump(client: Client, argv: list[bytes]) -> None:
         client.reply.bulk(client.instance.host.dump(value))
 
 
+_RESTORE_SYNTAX: Final = (
+    "key ttl serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds@5.0.0] [FREQ frequency@5.0.0]"
+)
+_RESTORE_COMPLEXITY: Final = (
+    "O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the "
+    "number of Redis objects composing the value and M their average size. For small string values the time "
+    "complexity is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity "
+    "is O(N*M*log(N)) because inserting values into sorted sets is O(log(N))."
+)
+_RESTORE_HISTORY: Final = (
+    ("3.0.0", "Added the `REPLACE` modifier."),
+    ("5.0.0", "Added the `ABSTTL` modifier."),
+    ("5.0.0", "Added the `IDLETIME` and `FREQ` options."),
+)
+
+
 @command(
     "restore",
-    "key ttl serialized-value [REPLACE@3.0.0] [ABSTTL@5.0.0] [IDLETIME seconds@5.0.0] [FREQ frequency@5.0.0]",
+    _RESTORE_SYNTAX,
     WRITE | DENYOOM | DANGEROUS,
     summary="Creates a key from the serialized representation of a value.",
     since="2.6.0",
-    complexity="O(1) to create the new key and additional O(N*M) to reconstruct the serialized value, where N is the "
-    "number of Redis objects composing the value and M their average size. For small string values the time "
-    "complexity is thus O(1)+O(1*M) where M is small, so simply O(1). However for sorted set values the complexity "
-    "is O(N*M*log(N)) because inserting values into sorted sets is O(log(N)).",
+    complexity=_RESTORE_COMPLEXITY,
     keys="OW update",
-    history=(
-        ("3.0.0", "Added the `REPLACE` modifier."),
-        ("5.0.0", "Added the `ABSTTL` modifier."),
-        ("5.0.0", "Added the `IDLETIME` and `FREQ` options."),
-    ),
+    history=_RESTORE_HISTORY,
 )
 def restore(client: Client, argv: list[bytes]) -> None:
     """RESTORE."""
+    _restore(client, argv)
+
+
+@command(
+    "restore-asking",
+    _RESTORE_SYNTAX,
+    WRITE | DENYOOM | ASKING | DANGEROUS,
+    summary="An internal command for migrating keys in a cluster.",
+    since="3.0.0",
+    complexity=_RESTORE_COMPLEXITY,
+    keys="OW update",
+    history=_RESTORE_HISTORY,
+    group="server",
+    internal=True,
+)
+def restore_asking(client: Client, argv: list[bytes]) -> None:
+    """RESTORE-ASKING: what MIGRATE sends to a node of a cluster."""
+    _restore(client, argv)
+
+
+def _restore(client: Client, argv: list[bytes]) -> None:
     replace = absolute = False
     idle = frequency = -1
     i = 4

@@ -36,6 +36,7 @@ MOVABLE_KEYS: Final = 1 << 16
 ALLOW_BUSY: Final = 1 << 17
 NO_MANDATORY_KEYS: Final = 1 << 18
 PROTECTED: Final = 1 << 19
+ASKING: Final = 1 << 28
 # Not shown by COMMAND INFO: the category that the name of the flag says.
 DANGEROUS: Final = 1 << 20
 # Held by CLIENT PAUSE WRITE, and refused where writes are, although it changes nothing that clients can see.

@@ -10,6 +10,7 @@ from durastore.commands import (
     blocking_lists,
     client_tracking,
     clients,
+    cluster,
     connection,
     counters,
     databases,
@@ -27,9 +28,11 @@ from durastore.commands import (
     lists,
     memory,
     migrate,
+    modules,
     monitor,
     objects,
     pubsub,
+    replication,
     scripting,
     server,
     set_algebra,
@@ -98,6 +101,9 @@ _GROUPS: Final = (
     (slowlog, "server", ""),
     (latency, "server", ""),
     (monitor, "server", ""),
+    (replication, "server", ""),
+    (modules, "server", ""),
+    (cluster, "cluster", ""),
 )
 
 

@@ -82,10 +82,6 @@ MACHINERY: Final[tuple[Directive[Any], ...]] = (
     Text("aof_rewrite_cpulist", "", _cpus("a rewrite of the log"), immutable=True, effect=False),
     Text("bgsave_cpulist", "", _cpus("a snapshot"), immutable=True, effect=False),
     YesNo("crash-memcheck-enabled", True, "Tests the memory after a crash.", effect=False),
-    Choice(
-        "enable-module-command", "no", "Who may load modules, of which there are none.", ("no", "yes", "local"),
-        immutable=True, effect=False,
-    ),
     YesNo("io-threads-do-reads", False, "Whether I/O threads also read.", immutable=True, effect=False),
     Choice(
         "propagation-error-behavior", "ignore", "What a replica does about a command that fails.",

@@ -122,6 +122,10 @@ ENABLE_DEBUG_COMMAND: Final = Choice(
     "enable-debug-command", "no", "Who may use DEBUG: nobody (no), everybody (yes), or clients on this machine "
     "(local). DEBUG can stall or stop the server.", _WHO, immutable=True,
 )  # fmt: skip
+ENABLE_MODULE_COMMAND: Final = Choice(
+    "enable-module-command", "no", "Who may try to load modules, of which there are none: see enable-debug-command.",
+    _WHO, immutable=True,
+)  # fmt: skip
 ACL_LOG_MAX_LEN: Final = Integer(
     "acllog-max-len", 128, "How many refused attempts ACL LOG keeps.", high=INT64_MAX, unit="entries",
 )  # fmt: skip
@@ -564,7 +568,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
         "command by another name, or by none where that is \"\".",
         (
             REQUIRE_PASS, ACL_FILE, ACL_PUBSUB_DEFAULT, ACL_LOG_MAX_LEN, ENABLE_PROTECTED_CONFIGS,
-            ENABLE_DEBUG_COMMAND,
+            ENABLE_DEBUG_COMMAND, ENABLE_MODULE_COMMAND,
         ),
     ),
     Section(

@@ -410,11 +410,10 @@ class Engine(Dispatcher):
         arity: i64 = command.arity
         if (arity > 0 and size != arity) or size < -arity:
             return errors.wrong_arity(command.name)
-        if command.flags & PROTECTED and not self.debug_allowed(client):
+        if command.flags & PROTECTED and not self.unprotected(client, command):
+            name = command.name.partition(b"|")[0]
             return (
-                b"ERR "
-                + command.name.partition(b"|")[0].upper()
-                + b" command not allowed. If the enable-debug-command "
+                b"ERR " + name.upper() + b" command not allowed. If the enable-" + name + b"-command "
                 b'option is set to "local", you can run it from a local connection, otherwise you need to set this '
                 b"option in the configuration file, and then restart the server."
             )
@@ -476,9 +475,12 @@ class Engine(Dispatcher):
             )
         return None
 
-    def debug_allowed(self, client: Client) -> bool:
-        """enable-debug-command."""
-        return self.instance.debug_allowed or (self.instance.debug_allowed_here and client.local)
+    def unprotected(self, client: Client, command: Command) -> bool:
+        """enable-debug-command and enable-module-command."""
+        instance = self.instance
+        if command.name == b"debug":
+            return instance.debug_allowed or (instance.debug_allowed_here and client.local)
+        return instance.modules_allowed or (instance.modules_allowed_here and client.local)
 
     def holds(self, command: Command, client: Client) -> bool:
         """Whether CLIENT PAUSE makes this command wait."""

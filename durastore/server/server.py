@@ -448,6 +448,8 @@ class Server:
         instance.max_bulk = self.config[directives.PROTO_MAX_BULK_LEN]
         instance.debug_allowed = self.config[directives.ENABLE_DEBUG_COMMAND] == "yes"
         instance.debug_allowed_here = self.config[directives.ENABLE_DEBUG_COMMAND] == "local"
+        instance.modules_allowed = self.config[directives.ENABLE_MODULE_COMMAND] == "yes"
+        instance.modules_allowed_here = self.config[directives.ENABLE_MODULE_COMMAND] == "local"
         self.engine.programs.runner.threshold = self.config[directives.BUSY_REPLY_THRESHOLD]
         self._apply_packing()
 

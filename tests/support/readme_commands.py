@@ -1,4 +1,4 @@
-"""The table of Redis 7.2's commands in the README: which are there, and why the others are not."""
+"""The table of Redis 7.2's commands in the README, and which have nothing to work on."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from support.readme_tables import ROOT, find_table, put_table, reason_for
 
 # Group and name of every command and subcommand, as COMMAND and COMMAND DOCS of redis-server 7.2.4 tell them.
 LISTED: Final = ROOT / "fixtures" / "commands" / "redis-7.2.4.txt"
-HEAD: Final = "| group | there | not there |\n|---|---|---|\n"
-# Why a command is not there, by the beginning of its name.
+HEAD: Final = "| group | commands | answered as by a server alone, without modules |\n|---|---|---|\n"
+# What is not there for a command to work on, by the beginning of its name.
 REASONS: Final = {
     "asking": "no cluster",
     "cluster": "no cluster",
@@ -21,7 +21,6 @@ REASONS: Final = {
     "readwrite": "no cluster",
     "replconf": "no replication yet",
     "replicaof": "no replication yet",
-    "restore-asking": "no cluster",
     "slaveof": "no replication yet",
     "sync": "no replication yet",
 }
@@ -43,22 +42,22 @@ def of_durastore() -> dict[str, str]:
 
 
 def reason(name: str) -> str:
-    """Why a command is not there."""
+    """What is not there for a command to work on; empty where it works."""
     return reason_for(name, REASONS)
 
 
 def table() -> str:
     """The table, a line for each group of Redis's."""
-    ours, theirs = of_durastore(), of_redis()
+    theirs = of_redis()
     rows = []
     for group in sorted(set(theirs.values())):
         names = [name for name in theirs if theirs[name] == group]
-        missing: dict[str, list[str]] = {}
+        idle: dict[str, list[str]] = {}
         for name in names:
-            if name not in ours:
-                missing.setdefault(reason(name), []).append(name)
-        reasons = "; ".join(f"{_brief(absent)}: {why}" for why, absent in missing.items())
-        rows.append(f"| {group} | {_brief([name for name in names if name in ours])} | {reasons} |\n")
+            if reason(name):
+                idle.setdefault(reason(name), []).append(name)
+        reasons = "; ".join(f"{_brief(those)}: {why}" for why, those in idle.items())
+        rows.append(f"| {group} | {_brief([name for name in names if not reason(name)])} | {reasons} |\n")
     return HEAD + "".join(rows)
 
 
