@@ -236,7 +236,7 @@ def bitop(client: Client, argv: list[bytes]) -> None:
         size = max(size, len(data))
     target = argv[2]
     if size:
-        client.db.set(target, RawString(bits.combine(operation, sources)))
+        client.db.set(target, RawString(bits.combine(operation, sources)), client.instance.now)
         client.notify(events.STRING, b"set", target)
         client.instance.dirty += 1
     elif client.db.lookup(target, client.instance.now) is not None:

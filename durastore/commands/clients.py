@@ -297,6 +297,8 @@ def client_reply(client: Client, argv: list[bytes]) -> None:
 )
 def client_pause(client: Client, argv: list[bytes]) -> None:
     """CLIENT PAUSE."""
+    if len(argv) > 4:
+        raise CommandError(unknown_subcommand_or_arity(b"client", argv[1]))
     writes_only = False
     if len(argv) == 4:
         mode = argv[3].lower()

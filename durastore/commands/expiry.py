@@ -122,7 +122,7 @@ def pexpireat(client: Client, argv: list[bytes]) -> None:
 
 def _expiry(client: Client, key: bytes) -> i64:
     """When a key expires: -1 never, -2 there is no such key."""
-    if client.db.peek(key, client.instance.now) is None:
+    if client.db.inspect(key, client.instance.now) is None:
         return -2
     return client.db.get_expiry(key)
 

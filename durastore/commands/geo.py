@@ -351,7 +351,8 @@ def _store_points(client: Client, query: _Search, key: bytes, points: list[Point
     for point in chosen.values():
         scores = append(scores, point.meters / query.shape.conversion if query.store_distance else point.score)
     if chosen:
-        client.db.set(key, build_sorted_set(list(chosen), scores, client.instance.keyspace.limits))
+        made = build_sorted_set(list(chosen), scores, client.instance.keyspace.limits)
+        client.db.set(key, made, client.instance.now)
         client.notify(events.ZSET, event, key)
         client.instance.dirty += len(points)
     elif client.db.delete(key):

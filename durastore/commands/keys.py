@@ -83,7 +83,7 @@ def exists(client: Client, argv: list[bytes]) -> None:
     now = client.instance.now
     found: i64 = 0
     for key in argv[1:]:
-        if client.db.peek(key, now) is not None:
+        if client.db.inspect(key, now) is not None:
             found += 1
     client.reply.integer(found)
 
@@ -114,7 +114,7 @@ def touch(client: Client, argv: list[bytes]) -> None:
 )
 def type_(client: Client, argv: list[bytes]) -> None:
     """TYPE."""
-    value = client.db.peek(argv[1], client.instance.now)
+    value = client.db.inspect(argv[1], client.instance.now)
     client.reply.simple(b"none" if value is None else type_name(value))
 
 
@@ -131,7 +131,7 @@ def _rename(client: Client, argv: list[bytes], only_new: bool) -> bool:
     if db.lookup(target, now) is not None and only_new:
         return False
     when = db.get_expiry(source)
-    db.set_with_expiry(target, value, when)
+    db.overwrite(target, value, when)
     db.delete(source)
     client.notify(events.GENERIC, b"rename_from", source)
     client.notify(events.GENERIC, b"rename_to", target)
@@ -206,7 +206,7 @@ def copy(client: Client, argv: list[bytes]) -> None:
     if target_db.lookup(target, now) is not None and not replace:
         client.reply.integer(0)
         return
-    target_db.set_with_expiry(target, _own_copy(value), client.db.get_expiry(source))
+    target_db.overwrite(target, _own_copy(value), client.db.get_expiry(source))
     client.instance.events.publish(events.GENERIC, b"copy_to", target, target_db.index)
     client.instance.dirty += 1
     client.reply.integer(1)
@@ -251,8 +251,10 @@ def keys(client: Client, argv: list[bytes]) -> None:
     found: list[bytes] = []
     cursor: i64 = 0
     while True:
-        following, some = client.db.scan(cursor, 1024, client.instance.now)
-        found.extend(some if everything else [key for key in some if glob_match(pattern, key)])
+        following, some = client.db.scan(cursor, 1024)
+        if not everything:
+            some = [key for key in some if glob_match(pattern, key)]
+        found.extend(client.db.live(some, client.instance.now))
         cursor = following
         if cursor == 0:
             break
@@ -274,14 +276,16 @@ def scan(client: Client, argv: list[bytes]) -> None:
     """SCAN."""
     cursor = cursor_argument(argv[1])
     options = ScanOptions(argv, 2, types=True)
-    following, found = client.db.scan(cursor, options.count, client.instance.now)
+    now = client.instance.now
+    following, found = client.db.scan(cursor, options.count)
     found = options.matching(found)
     wanted_type = options.type_name
-    if wanted_type is not None:
-        now = client.instance.now
+    if wanted_type is None:
+        found = client.db.without_expired(found, now)
+    else:
         chosen: list[bytes] = []
         for key in found:
-            value = client.db.lookup(key, now)
+            value = client.db.peek(key, now)
             if value is not None and type_name(value) == wanted_type:
                 chosen.append(key)
         found = chosen

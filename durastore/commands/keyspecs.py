@@ -11,7 +11,7 @@ import re
 from typing import Final, final
 
 from durastore.commands.syntax import Argument
-from durastore.protocol.numbers import NotANumber, parse_int
+from durastore.protocol.numbers import INT64_MAX, INT64_MIN, NotANumber, digits_value, parse_int
 
 UNKNOWN: Final = "unknown"
 _COUNT_OF_KEYS: Final = "numkeys"
@@ -210,7 +210,18 @@ def find_keys(name: bytes, specs: list[KeySpec], argv: list[bytes]) -> list[Key]
     return found
 
 
-_SIGNED: Final = re.compile(rb"\s*([+-]?\d+)")
+_HALF: Final = 0x80000000
+_SIGNED: Final = re.compile(rb"\s*([+-]?)(\d+)")
+
+
+def _atoi(text: bytes) -> int:
+    """The number that a text begins with, as C's atoi reads it: a long of which 32 bits are kept."""
+    match = _SIGNED.match(text)
+    if match is None:
+        return 0
+    value = digits_value(match[2])
+    value = max(-value, INT64_MIN) if match[1] == b"-" else min(value, INT64_MAX)
+    return (value + _HALF) % (2 * _HALF) - _HALF
 
 
 def _loosely_counted(specs: list[KeySpec], argv: list[bytes]) -> list[Key] | None:
@@ -223,8 +234,7 @@ def _loosely_counted(specs: list[KeySpec], argv: list[bytes]) -> list[Key] | Non
         if not spec.counted:
             found.append((spec.first, []))
             continue
-        match = _SIGNED.match(argv[spec.first])
-        count = int(match[1]) if match else 0
+        count = _atoi(argv[spec.first])
         first = spec.first + 1
         if count < 1 or count > len(argv) - first:
             return None

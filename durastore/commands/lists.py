@@ -365,6 +365,9 @@ def lrem(client: Client, argv: list[bytes]) -> None:
     value = writable_list(client, key, value)
     removed = value.remove(argv[3], most, reverse)
     elements_removed(client, key, value, b"lrem", removed)
+    if reverse and most == NO_LIMIT:
+        # A Valkey that loads the log does not take the number that was sent, of which there is no absolute value.
+        client.instance.propagate([b"LREM", key, b"%d" % -NO_LIMIT, argv[3]])
     client.reply.integer(removed)
 
 

@@ -10,6 +10,7 @@ from durastore.commands.arguments import integer_argument
 from durastore.commands.errors import SYNTAX, CommandError
 from durastore.keyspace.glob import glob_match
 from durastore.keyspace.positions import CURSOR_MAX
+from durastore.protocol.numbers import digits_value
 from durastore.protocol.reply import Reply
 
 _DEFAULT_COUNT: Final = 10
@@ -23,11 +24,11 @@ def cursor_argument(text: bytes) -> i64:
     digits = text[1:] if text.startswith((b"-", b"+")) else text
     if not text:
         return 0
-    if not digits.isdigit() or len(digits.lstrip(b"0")) > 20 or int(digits) > _CURSOR_LIMIT:
+    if not digits.isdigit() or digits_value(digits) > _CURSOR_LIMIT:
         raise CommandError(b"ERR invalid cursor")
     if negative and digits.strip(b"0"):
         return CURSOR_MAX
-    return min(int(digits), CURSOR_MAX)
+    return min(digits_value(digits), CURSOR_MAX)
 
 
 @final
@@ -56,9 +57,7 @@ class ScanOptions:
                 self.pattern = None if argv[i + 1] == b"*" else argv[i + 1]
             elif word == b"TYPE" and types and more:
                 self.type_name = argv[i + 1].lower()
-            elif word == b"NOVALUES":
-                if not novalues:
-                    raise CommandError(b"ERR NOVALUES option can only be used in HSCAN")
+            elif word == b"NOVALUES" and novalues:
                 self.novalues = True
                 i -= 1
             else:

@@ -252,6 +252,10 @@ def role(client: Client, argv: list[bytes]) -> None:
     client.reply.array(0)
 
 
+# How many numbers say what LOLWUT is to draw, by Redis's version.
+_MEASURES: Final = {5: 3, 6: 2}
+
+
 @command(
     "lolwut",
     "[VERSION version]",
@@ -261,7 +265,9 @@ def role(client: Client, argv: list[bytes]) -> None:
     complexity="",
 )
 def lolwut(client: Client, argv: list[bytes]) -> None:
-    """LOLWUT: the version, and no art."""
+    """LOLWUT: the version, and no art; of that of earlier versions, whose measures follow, no more."""
     if len(argv) > 2 and argv[1].upper() == b"VERSION":
-        integer_argument(argv[2])
+        version = integer_argument(argv[2])
+        for measure in argv[3 : 3 + _MEASURES.get(int(version), 0)]:
+            integer_argument(measure)
     client.reply.verbatim(b"Redis ver. " + REDIS_VERSION.encode() + b"\n")

@@ -28,7 +28,7 @@ def _store(client: Client, key: bytes, made: Set, event: bytes) -> None:
     """Puts a result in the place of whatever the key held; an empty one removes it."""
     size: i64 = made.size()
     if size:
-        client.db.set(key, made)
+        client.db.set(key, made, client.instance.now)
         client.notify(events.SET, event, key)
         client.instance.dirty += 1
     elif client.db.delete(key):

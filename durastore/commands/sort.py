@@ -203,7 +203,7 @@ def _sort(client: Client, argv: list[bytes], readonly: bool) -> None:
 def _store(client: Client, target: bytes, items: list[bytes]) -> None:
     """Makes a list of the result; an empty one removes the key."""
     if items:
-        client.db.set(target, List(items, client.instance.keyspace.limits.list_size))
+        client.db.set(target, List(items, client.instance.keyspace.limits.list_size), client.instance.now)
         client.notify(events.LIST, b"sortstore", target)
         client.instance.dirty += len(items)
     elif client.db.lookup(target, client.instance.now) is not None:

@@ -276,7 +276,8 @@ def zrevrangebylex(client: Client, argv: list[bytes]) -> None:
 def store_sorted_set(client: Client, key: bytes, members: list[bytes], scores: vec[float], event: bytes) -> None:
     """Puts a result in the place of whatever the key held; an empty one removes it.  Replies with its size."""
     if members:
-        client.db.set(key, build_sorted_set(members, scores, client.instance.keyspace.limits))
+        made = build_sorted_set(members, scores, client.instance.keyspace.limits)
+        client.db.set(key, made, client.instance.now)
         client.notify(events.ZSET, event, key)
         client.instance.dirty += 1
     elif client.db.delete(key):

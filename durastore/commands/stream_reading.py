@@ -27,10 +27,6 @@ _NO_DOLLAR: Final = (
     b"ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by "
     b"specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set."
 )
-_NO_PLUS: Final = (
-    b"ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by "
-    b"specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set."
-)
 _NO_GREATER: Final = (
     b"ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
 )
@@ -117,9 +113,9 @@ def _start_ids(client: Client, argv: list[bytes], reading: _Reading) -> list[Str
                 b"NOGROUP No such key '" + key + b"' or consumer group '" + reading.group
                 + b"' in XREADGROUP with GROUP option"
             )  # fmt: skip
-        if text == b"$" or text == b"+":
+        if text == b"$" or (text == b"+" and not reading.grouped):
             if reading.grouped:
-                raise CommandError(_NO_DOLLAR if text == b"$" else _NO_PLUS)
+                raise CommandError(_NO_DOLLAR)
             start = ZERO if stream is None else stream.last_id
             if text == b"+" and stream is not None and stream.length:
                 start = preceding(stream.top()) or ZERO

@@ -77,8 +77,14 @@ class _SetOptions:
         self.keep_ttl = False
         self.persist = False
         self.expire: bytes | None = None
+        # How the time is given: the word before it, which may be repeated.
+        self.expire_word = b""
         self.unit: i64 = 1
         self.absolute = False
+
+    def takes_time(self, word: bytes) -> bool:
+        """Whether a time may follow this word, after what was read."""
+        return self.expire_word in (b"", word) and not self.keep_ttl and not self.persist
 
 
 def _set_options(argv: list[bytes], first: i64, getex: bool) -> _SetOptions:
@@ -87,7 +93,6 @@ def _set_options(argv: list[bytes], first: i64, getex: bool) -> _SetOptions:
     size: i64 = len(argv)
     while i < size:
         word = argv[i].upper()
-        has_expiry = options.expire is not None or options.keep_ttl or options.persist
         if word == b"NX" and not getex and not options.xx:
             options.nx = True
         elif word == b"XX" and not getex and not options.nx:
@@ -98,7 +103,8 @@ def _set_options(argv: list[bytes], first: i64, getex: bool) -> _SetOptions:
             options.keep_ttl = True
         elif word == b"PERSIST" and getex and options.expire is None:
             options.persist = True
-        elif word in (b"EX", b"PX", b"EXAT", b"PXAT") and not has_expiry and i + 1 < size:
+        elif word in (b"EX", b"PX", b"EXAT", b"PXAT") and options.takes_time(word) and i + 1 < size:
+            options.expire_word = word
             options.unit = 1000 if word[0] == 69 else 1
             options.absolute = len(word) == 4
             options.expire = argv[i + 1]
@@ -128,7 +134,7 @@ def _set_options(argv: list[bytes], first: i64, getex: bool) -> _SetOptions:
 def set_(client: Client, argv: list[bytes]) -> None:
     """SET."""
     if len(argv) == 3:
-        client.db.set(argv[1], argv[2])
+        client.db.set(argv[1], argv[2], client.instance.now)
         client.instance.dirty += 1
         client.notify(events.STRING, b"set", argv[1])
         client.reply.ok()
@@ -158,7 +164,7 @@ def set_(client: Client, argv: list[bytes]) -> None:
         db.lookup(key, now)
         db.replace(key, argv[2])
     else:
-        db.set_with_expiry(key, argv[2], when)
+        db.set_with_expiry(key, argv[2], when, now)
     instance.dirty += 1
     client.notify(events.STRING, b"set", key)
     if when != -1:
@@ -194,7 +200,7 @@ def setnx(client: Client, argv: list[bytes]) -> None:
 
 def _set_expiring(client: Client, argv: list[bytes], unit: i64, name: bytes) -> None:
     when = expire_time(argv[2], unit, client.instance.now, name)
-    client.db.set_with_expiry(argv[1], argv[3], when)
+    client.db.set_with_expiry(argv[1], argv[3], when, client.instance.now)
     client.instance.dirty += 1
     client.notify(events.STRING, b"set", argv[1])
     client.notify(events.GENERIC, b"expire", argv[1])
@@ -353,9 +359,10 @@ def mset(client: Client, argv: list[bytes]) -> None:
     if size % 2 == 0:
         raise CommandError(wrong_arity(b"mset"))
     db = client.db
+    now: i64 = client.instance.now
     i: i64 = 1
     while i < size:
-        db.set(argv[i], argv[i + 1])
+        db.set(argv[i], argv[i + 1], now)
         client.notify(events.STRING, b"set", argv[i])
         i += 2
     client.instance.dirty += (size - 1) // 2

@@ -135,7 +135,7 @@ class Tracking:
         changes, self._changes = self._changes, {}
         if not changes:
             return
-        for prefix, listeners in self.prefixes.items():
+        for prefix, listeners in sorted(self.prefixes.items()):
             keys = sorted(key for key in changes if key.startswith(prefix))
             for client_id in listeners:
                 tracked = self.clients[client_id]

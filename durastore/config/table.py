@@ -138,7 +138,7 @@ DATABASES: Final = Integer(
 )  # fmt: skip
 LOG_LEVEL: Final = Choice(
     "loglevel", "notice", "The least important message that is logged. debug is for developers; warning leaves only "
-    "what needs action.", ("debug", "verbose", "notice", "warning"),
+    "what needs action, and nothing not even that.", ("debug", "verbose", "notice", "warning", "nothing"),
 )  # fmt: skip
 LOG_FILE: Final = Text(
     "logfile", "", "The file to log to, from dir if relative. Empty: standard output, which systemd and containers "

@@ -213,7 +213,7 @@ class Database:
         return value
 
     def peek(self, key: bytes, now: i64) -> object | None:
-        """As ``lookup_read``, but the key does not count as used."""
+        """As ``lookup_read``, but the key does not count as used, and no event tells that it is not there."""
         meter = self.keyspace.meter
         marking = meter.marking
         meter.marking = False
@@ -223,6 +223,13 @@ class Database:
             self.keyspace.misses += 1
         else:
             self.keyspace.hits += 1
+        return value
+
+    def inspect(self, key: bytes, now: i64) -> object | None:
+        """As ``peek``, but an event tells that a key is not there."""
+        value = self.peek(key, now)
+        if value is None and self.keyspace.noting_misses:
+            self.keyspace.noted.append(Noted(self.index, key, False))
         return value
 
     def _expire_if_due(self, segment: Segment, key: bytes, now: i64) -> bool:
@@ -275,14 +282,19 @@ class Database:
         """Whether the key is stored, expired or not."""
         return key in self.table.find(key).items
 
-    def set(self, key: bytes, value: object) -> None:
-        """Stores a value; an expiry that the key had is gone."""
+    def set(self, key: bytes, value: object, now: i64 = 0) -> None:
+        """Stores a value; an expiry that the key had is gone.
+
+        With the time, a key that has expired is removed first: who does not look it up before gives it.
+        """
         table = self.table
         if isinstance(value, Value) and value.changed:
             # It stands under another key as well, as which it is to be weighed.
             self.keyspace.weigh()
         segment = table.find(key)
         if segment.expires:
+            if now != 0 and self._expire_if_due(segment, key, now):
+                segment = table.find(key)
             table.clear_expiry(segment, key)
         if table.has_containers:
             self._let_go(segment, key, value)
@@ -319,12 +331,19 @@ class Database:
         table = self.table
         table.store(table.find(key), key, value)
 
-    def set_with_expiry(self, key: bytes, value: object, when: i64) -> None:
-        """Stores a value that expires at ``when`` (-1: never)."""
-        self.set(key, value)
+    def set_with_expiry(self, key: bytes, value: object, when: i64, now: i64 = 0) -> None:
+        """As ``set``, of a value that expires at ``when`` (-1: never)."""
+        self.set(key, value, now)
         if when != -1:
             table = self.table
             table.set_expiry(table.find(key), key, when)
+
+    def overwrite(self, key: bytes, value: object, when: i64) -> None:
+        """As ``set_with_expiry``; an event tells of the key as a new one even if there was another value."""
+        before: i64 = self.table.count
+        self.set_with_expiry(key, value, when)
+        if self.keyspace.noting_new and self.table.count == before:
+            self.keyspace.noted.append(Noted(self.index, key, True))
 
     def writable(self, key: bytes, value: Value) -> Value:
         """The stored value in a form that may be changed in place: cloned first if a snapshot still needs it."""
@@ -461,13 +480,27 @@ class Database:
             segment = self.table.at(0 if position == -1 else position)
         return segment
 
-    def scan(self, cursor: i64, count: i64, now: i64) -> tuple[int, list[bytes]]:
-        """A stretch of live keys and the next cursor; see ``Table.scan``."""
+    def scan(self, cursor: i64, count: i64) -> tuple[int, list[bytes]]:
+        """A stretch of keys, expired ones among them, and the next cursor; see ``Table.scan``."""
         found: list[bytes] = []
         following = self.table.scan(cursor, count, found)
-        if self.table.expires_count:
-            found = [key for key in found if not self._expire_if_due(self.table.find(key), key, now)]
         return following, found
+
+    def live(self, keys: list[bytes], now: i64) -> list[bytes]:
+        """Those of the keys, which all are there, that have not expired."""
+        if not self.table.expires_count or not self.keyspace.expiring:
+            return keys
+        return [key for key in keys if not self._is_due(key, now)]
+
+    def _is_due(self, key: bytes, now: i64) -> bool:
+        when = self.table.find(key).expires[key]
+        return when is not None and now > when
+
+    def without_expired(self, keys: list[bytes], now: i64) -> list[bytes]:
+        """As ``live``; the others are removed."""
+        if not self.table.expires_count:
+            return keys
+        return [key for key in keys if not self._expire_if_due(self.table.find(key), key, now)]
 
     def expire_slice(self, now: i64, segments: i64) -> i64:
         """Active expiry: removes the expired keys of the next segments; returns how many it removed.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -27,12 +28,24 @@ _LONG_DOUBLE_TINY: Final = Fraction(2) ** -16445
 _DECIMAL: Final = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
 _HEXADECIMAL: Final = re.compile(rb"([+-]?)0[xX]([0-9a-fA-F]*)\.?([0-9a-fA-F]*)(?:[pP]([+-]?[0-9]+))?\Z")
 _INFINITY: Final = re.compile(rb"[+-]?inf(?:inity)?\Z", re.IGNORECASE)
+# The longest text that Redis reads as a long double, in bytes.  Python's int() and str() end at 4300 digits; Decimal's
+# conversions do not.
+_LONGEST: Final = 5 * 1024 - 1
 # Beyond these an exponent only says "overflow" or "zero", and must not be computed with.
 _EXPONENT_LIMIT: Final = 20000
 
 
 class NotANumber(ValueError):
     """The text is not a number of the kind asked for, or is out of its range."""
+
+
+def digits_value(digits: bytes) -> int:
+    """What decimal digits say; of more than 20, zeros in front left out, only that it is beyond 64 bits.
+
+    Python does not convert more than 4300 of them.
+    """
+    digits = digits.lstrip(b"0")
+    return int(digits[:21] or b"0")
 
 
 def parse_int(text: bytes) -> i64:
@@ -211,23 +224,23 @@ def parse_long_double(text: bytes) -> Fraction | float:
 
     Raises NotANumber for what is not a number as a whole, for NaN, and for what overflows or underflows.
     """
-    if len(text) > 4096:
+    if len(text) > _LONGEST:
         raise NotANumber
     if _INFINITY.match(text):
         return -math.inf if text.startswith(b"-") else math.inf
     if _DECIMAL.match(text):
         mantissa, _, exponent = text.lower().partition(b"e")
-        power = int(exponent) if exponent else 0
+        power = _exponent(exponent)
         if abs(power) > _EXPONENT_LIMIT:
             if any(c in b"123456789" for c in mantissa):
                 raise NotANumber
             return Fraction(0)
-        exact = Fraction(mantissa.decode()) * Fraction(10) ** power
+        exact = Fraction(Decimal(mantissa.decode())) * Fraction(10) ** power
     else:
         match = _HEXADECIMAL.match(text)
         if match is None or not (match[2] or match[3]):
             raise NotANumber
-        power = int(match[4] or b"0") - 4 * len(match[3])
+        power = _exponent(match[4]) - 4 * len(match[3])
         digits = int(match[2] + match[3], 16)
         if abs(power) > _EXPONENT_LIMIT:
             if digits:
@@ -242,6 +255,14 @@ def parse_long_double(text: bytes) -> Fraction | float:
     if isinstance(rounded, float):
         raise NotANumber
     return rounded
+
+
+def _exponent(text: bytes | None) -> int:
+    """An exponent, or some number that is as good as it where it is beyond the limit."""
+    if not text:
+        return 0
+    power = digits_value(text.lstrip(b"+-"))
+    return -power if text.startswith(b"-") else power
 
 
 def round_long_double(exact: Fraction) -> Fraction | float:
@@ -271,7 +292,7 @@ def format_long_double(value: Fraction) -> bytes:
     if 2 * rest > scaled.denominator or (2 * rest == scaled.denominator and quotient & 1):
         quotient += 1
     whole, decimals = divmod(quotient, 10**17)
-    text = str(whole)
+    text = str(Decimal(whole))
     if decimals:
         text += "." + f"{decimals:017d}".rstrip("0")
     if value < 0 and quotient:

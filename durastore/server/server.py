@@ -67,6 +67,9 @@ _SHUTDOWN_WORDS: Final[dict[int, Directive[tuple[str, ...]]]] = {
     signal.SIGTERM: directives.SHUTDOWN_ON_SIGTERM,
 }
 
+_NO_LISTENER: Final = "Unable to listen on this port. Check server logs."
+_NOT_BOUND: Final = "Failed to bind to specified addresses."
+
 
 class Server:
     """A server that has its configuration, and nothing else yet; ``run`` does the rest.
@@ -527,7 +530,7 @@ class Server:
             config.on_change(directive, lambda value: self._apply_packing())
         config.on_change(directives.PORT, lambda value: self._listen_again())
         config.on_change(TLS_PORT, lambda value: self._tls_port_changed())
-        config.on_change(directives.BIND, lambda value: self._listen_again())
+        config.on_change(directives.BIND, lambda value: self._listen_again(_NOT_BOUND))
 
     def _watch_durations(self) -> None:
         self.engine.instance.slow_log.limit = self.config[directives.SLOWLOG_MAX_LEN]
@@ -584,14 +587,14 @@ class Server:
         else:
             self.hub.stop_listening_on(sock)
 
-    def _listen_again(self) -> None:
-        """Listens where the configuration says by now, and nowhere else."""
+    def _listen_again(self, complaint: str = _NO_LISTENER) -> None:
+        """Listens where the configuration says by now, and nowhere else; raises ConfigError with the complaint."""
         old = {_identity(sock): sock for sock in [*self.hub.listeners.values(), *self.tls.listening]}
         try:
             wanted = self._reopened(old)
         except ListenError as error:
             self.logger.error("%s", error)
-            raise ConfigError("Unable to listen on this port. Check server logs.") from error
+            raise ConfigError(complaint) from error
         for sock in old.values():
             if sock.fileno() != -1 and sock not in wanted:
                 self._stop_listening_on(sock)

@@ -133,7 +133,7 @@ class Examiner:
         server.loader = Loader(server.engine, disk, server.loader._settings, server.loader._rdb_path)
         await server.loader.load(True)
         db = server.engine.instance.keyspace.databases[0]
-        found = {key: db.lookup(key, 1) for key in db.scan(0, 1 << 30, 1)[1]}
+        found = {key: db.lookup(key, 1) for key in db.scan(0, 1 << 30)[1]}
         count = found.pop(b"count", b"0")
         assert isinstance(count, bytes)
         sure, sure_count = promises

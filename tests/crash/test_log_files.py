@@ -41,7 +41,7 @@ async def keys_of(folder: Path, disk: MemoryDisk) -> set[bytes]:
         await told(run, "PING")
         assert not run.ended.is_set()
         db = run.server.engine.instance.keyspace.databases[0]
-        found = {key for key in db.scan(0, 1 << 30, 1)[1] if isinstance(db.lookup(key, 1), (bytes, RawString))}
+        found = {key for key in db.scan(0, 1 << 30)[1] if isinstance(db.lookup(key, 1), (bytes, RawString))}
     return found
 
 

@@ -56,3 +56,9 @@ def test_the_journal_replays_to_the_same_dataset(script: list[str]) -> None:
     assert one.unexpected_errors == 0
     assert not replica.failure
     assert dataset_digest(two.instance.keyspace) == dataset_digest(one.instance.keyspace)
+
+
+def test_a_count_that_valkey_does_not_take_is_journalled_as_its_neighbour() -> None:
+    one = engine()
+    run(session(one), b"rpush l a b a", b"lrem l -9223372036854775808 nosuch", b"lrem l -9223372036854775808 a")
+    assert one.journal.take().count(b"LREM\r\n$1\r\nl\r\n$20\r\n-9223372036854775807\r\n$1\r\na\r\n") == 1

@@ -67,3 +67,50 @@ def test_what_the_keyspace_does_by_itself_comes_before_what_follows_from_it() ->
     engine.begin_wake(2000)
     engines.run(client, b"set a 2 nx", b"select 3", b"incr b", b"incr b")
     assert listener.told() == "new:a set:a expire:a keymiss:nosuch expired:a new:a set:a 3:new:b 3:incrby:b 3:incrby:b"
+
+
+# Requests that store something under e, which has expired; what they tell of it.
+OVER_EXPIRED = [
+    ("set e 2", "set:e"),
+    ("set e 2 ex 100", "set:e expire:e"),
+    ("setex e 100 1", "set:e expire:e"),
+    ("mset e 1", "set:e"),
+    ("bitop not e a", "set:e"),
+    ("sunionstore e s", "sunionstore:e"),
+    ("zunionstore e 1 z", "zunionstore:e"),
+    ("zrangestore e z 0 -1", "zrangestore:e"),
+    ("sort s alpha store e", "sortstore:e"),
+    ("geosearchstore e z fromlonlat 0 0 byradius 30000 km", "geosearchstore:e"),
+    ("rename a e", "rename_from:a rename_to:e"),
+    ("copy a e", "copy_to:e"),
+]
+
+
+@pytest.mark.parametrize(("request_", "expected"), OVER_EXPIRED)
+def test_a_key_that_has_expired_does_so_before_it_is_stored_anew(request_: str, expected: str) -> None:
+    engine = engines.engine(now=1000)
+    client = engines.session(engine)
+    engines.run(client, b"set a 1", b"sadd s x", b"zadd z 1 x", b"set e 1 px 10")
+    engine.begin_wake(2000)
+    engine.journal.take()
+    listener = engines.Listener(engine, letters="g$lshzxetmn")
+    engines.run(client, request_.encode())
+    assert listener.told() == f"expired:e new:e {expected}"
+    # In the journal, too.
+    effects = engine.journal.take()
+    assert effects.index(b"DEL") < effects.rindex(b"*")
+
+
+def test_a_key_that_is_renamed_or_copied_over_another_is_a_new_one() -> None:
+    engine = engines.engine()
+    listener = engines.Listener(engine, letters="gn")
+    engines.run(engines.session(engine), b"mset a 1 b 2 c 3", b"rename a b", b"copy b c replace")
+    assert listener.told() == "new:a new:b new:c new:b rename_from:a rename_to:b new:c copy_to:c"
+
+
+@pytest.mark.parametrize("request_", ["exists a", "type a", "ttl a", "pttl a", "expiretime a", "touch a", "get a"])
+def test_misses(request_: str) -> None:
+    engine = engines.engine()
+    listener = engines.Listener(engine, letters="m")
+    engines.run(engines.session(engine), request_.encode(), b"object encoding a", b"scan 0 type string")
+    assert listener.told() == "keymiss:a"

@@ -31,7 +31,7 @@ class Reloader:
         loader = Loader(self.engine, disk, lambda: settings, lambda: "/dump.rdb")
         loader.reload_log()
         db = self.engine.instance.keyspace.databases[0]
-        return {key: db.lookup(key, 1) for key in db.scan(0, 1 << 30, 1)[1]}
+        return {key: db.lookup(key, 1) for key in db.live(db.scan(0, 1 << 30)[1], 1)}
 
 
 WHOLE = {b"a": b"3", b"b": b"some text!", b"c": b"x\r\n#CRC64:", b"d": b"last"}

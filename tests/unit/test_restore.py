@@ -281,7 +281,7 @@ def keys_at(disk: MemoryDisk, at: int | None) -> set[bytes]:
     recording = FolderRecording(disk, "/data", lambda: 10**13)
     folder = f"/at{at}"
     Restore(recording, disk, folder, at, reader.load).run()
-    return {bytes(key) for key in reader._engine.instance.keyspace.databases[0].scan(0, 1 << 30, 1)[1]}
+    return {bytes(key) for key in reader._engine.instance.keyspace.databases[0].scan(0, 1 << 30)[1]}
 
 
 def test_a_log_of_redis_is_cut_at_its_timestamps_to_the_second() -> None:

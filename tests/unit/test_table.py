@@ -115,7 +115,7 @@ def test_scan_returns_every_key_that_stays(count: int, changes: list[tuple[bool,
     cursor = 0
     pending = list(changes)
     while True:
-        cursor, found = db.scan(cursor, count, 0)
+        cursor, found = db.scan(cursor, count)
         seen.update(found)
         if cursor == 0:
             break
@@ -137,7 +137,7 @@ def test_scan_returns_about_as_many_keys_as_asked_for() -> None:
     sizes = []
     cursor = 0
     while True:
-        cursor, found = db.scan(cursor, 10, 0)
+        cursor, found = db.scan(cursor, 10)
         sizes.append(len(found))
         if cursor == 0:
             break

@@ -52,7 +52,7 @@ class Found:
 
 def content(db: Database) -> dict[str, tuple[str, Any]]:
     """All of a database."""
-    return {key.decode("latin-1"): describe_value(db.table.find(key).items[key]) for key in db.scan(0, 1 << 30, 1)[1]}
+    return {key.decode("latin-1"): describe_value(db.table.find(key).items[key]) for key in db.scan(0, 1 << 30)[1]}
 
 
 def listed(db: Database) -> int:
