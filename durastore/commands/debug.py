@@ -56,6 +56,16 @@ def debug(client: Client, argv: list[bytes]) -> None:
         _object(client, argv)
     elif name == b"LISTPACK" and size == 3:
         _listpack(client, argv[2])
+    elif name == b"QUICKLIST" and size in (3, 4):
+        _quicklist(client, argv[2])
+    elif name == b"REPLICATE" and size > 2:
+        # To the replicas, of which there are none.
+        client.reply.ok()
+    elif name == b"REPLYBUFFER" and size == 4:
+        _reply_buffer(client, argv)
+    elif name == b"DROP-CLUSTER-PACKET-FILTER" and size == 3:
+        integer_or(argv[2])
+        client.reply.ok()
     elif name == b"SET-ACTIVE-EXPIRE" and size == 3:
         client.instance.active_expire = _leading_number(argv[2]) != 0
         client.reply.ok()
@@ -191,6 +201,29 @@ def _listpack(client: Client, key: bytes) -> None:
     client.reply.simple(b"Listpack structure printed on stdout")
 
 
+def _quicklist(client: Client, key: bytes) -> None:
+    """DEBUG QUICKLIST: as DEBUG LISTPACK, for a list of several nodes."""
+    value = client.db.lookup(key, client.instance.now)
+    if value is None:
+        raise CommandError(NO_SUCH_KEY)
+    if not isinstance(value, List) or not value.quicklist:
+        raise CommandError(b"ERR Not a quicklist encoded object.")
+    nodes = value.packed_nodes()
+    log.info("quicklist of %d nodes, with elements and bytes: %r", len(nodes), [(n.count, n.size) for n in nodes])
+    client.reply.simple(b"Quicklist structure printed on stdout")
+
+
+def _reply_buffer(client: Client, argv: list[bytes]) -> None:
+    """DEBUG REPLYBUFFER: Redis makes the buffers of idle clients smaller from time to time; ours are gone then."""
+    what, value = argv[2].upper(), argv[3].upper()
+    if what == b"PEAK-RESET-TIME":
+        if value not in (b"NEVER", b"RESET"):
+            integer_or(value)
+    elif what != b"RESIZING":
+        raise CommandError(unknown_subcommand_or_arity(b"debug", argv[1]))
+    client.reply.ok()
+
+
 def _table_stats(client: Client, number: bytes) -> None:
     """DEBUG HTSTATS: how many keys a database has, in Redis's form."""
     index = integer_or(number)
@@ -319,6 +352,9 @@ def _help(client: Client) -> None:
             b"    Reply with a test value of the specified type. <type> can be: string,",
             b"    integer, double, null, array, set, map, attrib, push, verbatim, true,",
             b"    false.",
+            b"QUICKLIST <key> [<0|1>]",
+            b"    Show low level info about the quicklist encoding of <key>.",
+            b"    The optional argument (0 by default) sets the level of detail",
             b"QUICKLIST-PACKED-THRESHOLD <size>",
             b"    Sets the threshold for elements to be inserted as plain vs packed nodes",
             b"    Default value is 1GB, allows values up to 4GB. Setting to 0 restores to default.",

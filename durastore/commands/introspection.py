@@ -323,7 +323,7 @@ def _write_keys(client: Client, request: list[bytes], with_flags: bool) -> None:
         raise CommandError(b"ERR Invalid command specified")
     assert isinstance(found, Command)
     size = len(request)
-    if not found.key_specs:
+    if all("not_key" in spec.flags for spec in found.key_specs):
         raise CommandError(b"ERR The command has no key arguments")
     if (found.arity > 0 and size != found.arity) or size < -found.arity:
         raise CommandError(b"ERR Invalid number of arguments specified for command")

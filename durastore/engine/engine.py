@@ -45,6 +45,8 @@ from durastore.protocol.numbers import INT64_MAX
 
 log = logging.getLogger("durastore.engine")
 
+# An error whose first space comes later is counted as ERR, for INFO errorstats.
+_LONGEST_CODE: Final = 31
 _NOAUTH: Final = b"NOAUTH Authentication required."
 # What is never refused inside MULTI for want of memory.
 _OUT_OF_QUEUE: Final = (b"discard", b"multi", b"watch", b"quit", b"reset")
@@ -395,7 +397,9 @@ class Engine(Dispatcher):
             else:
                 command.failed += 1
         self.error_replies += 1
-        code = text.partition(b" ")[0]
+        code, space, _ = text[:_LONGEST_CODE].partition(b" ")
+        if not space:
+            code = b"ERR"
         if len(self.error_counts) < 128 or code in self.error_counts:
             self.error_counts[code] = self.error_counts.get(code, 0) + 1
 

@@ -105,6 +105,39 @@ SCRIPTS = {
         config set loglevel notice
         config set bind 192.0.2.1
     """,
+    "what keys and errors are": """
+        command getkeys spublish a b
+        command getkeys ssubscribe a b
+        command getkeysandflags spublish a b
+        config resetstat
+        eval "return {err='x'}" 0
+        eval "return {err='abcdefghijklmnopqrstuvwxyzabcd y'}" 0
+        eval "return {err='abcdefghijklmnopqrstuvwxyzabcde y'}" 0
+        eval "return {err='OTHER y'}" 0
+        info errorstats
+    """,
+    "debug": """
+        config set list-max-listpack-size 2
+        rpush l a b c d e
+        rpush short a
+        debug quicklist l
+        debug quicklist l x
+        debug quicklist short
+        debug quicklist nosuch
+        debug quicklist
+        debug replicate
+        debug replicate a b
+        debug replybuffer resizing 0
+        debug replybuffer resizing
+        debug replybuffer peak-reset-time never
+        debug replybuffer peak-reset-time reset
+        debug replybuffer peak-reset-time 100
+        debug replybuffer peak-reset-time x
+        debug replybuffer nosuch 1
+        debug drop-cluster-packet-filter 1
+        debug drop-cluster-packet-filter x
+        config set list-max-listpack-size -2
+    """,
     "the least count": """
         rpush l a b a c a
         lrem l -9223372036854775808 a
