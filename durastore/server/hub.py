@@ -160,6 +160,16 @@ class Hub:
         """Whether the next wake has something to do even if no socket is ready."""
         return len(self.resumable) > 0 or len(self.touched) > 0
 
+    def serve(self, patience: float, limit: float) -> None:
+        """Wakes until nothing comes within ``patience``, or ``limit`` has passed (both in seconds)."""
+        start: i64 = time.time_ns()
+        end: i64 = start + int(limit * 1e9)
+        now: i64 = start
+        # A clock that is set back ends the turn.
+        while start <= now < end and self.turn(now // 1_000_000, patience):
+            now = time.time_ns()
+            self.busy += now - self.woken
+
     def turn(self, now: i64, patience: float) -> bool:
         """One wake; False where nothing was there to do, and nothing came within so many seconds."""
         events = self.poll(0.0 if self.resumable or self.touched else patience, EVENTS_PER_TURN)
@@ -173,10 +183,14 @@ class Hub:
         connections = self.connections
         touched = self.touched
         journal = self.engine.journal
+        ready: list[int] = []
         for fd, mask in events:
             connection = connections.get(fd)
             if connection is None:
-                self._accept(fd)
+                if fd in self.watched:
+                    ready.append(fd)
+                else:
+                    self._accept(fd)
                 continue
             bits: i64 = mask
             if bits & _READ:
@@ -208,6 +222,9 @@ class Hub:
             if bits & _WRITE and not connection.closed:
                 self._drain(connection)
         self.finish(now)
+        # After the wake's journal was appended, so that an fsync that has ended is followed by one for that as well.
+        for fd in ready:
+            self._call(fd)
         return True
 
     def serve_busy(self) -> None:
@@ -491,12 +508,14 @@ class Hub:
             gated.connection.gated -= 1
             self.drop(gated.connection)
 
+    def _call(self, fd: int) -> None:
+        ready = self.watched.get(fd)
+        if ready is not None:
+            ready()
+
     def _accept(self, fd: int) -> None:
         listener = self.listeners.get(fd)
         if listener is None:
-            ready = self.watched.get(fd)
-            if ready is not None:
-                ready()
             return
         for _ in range(ACCEPTS_PER_TURN):
             accepted = self.take(listener)

@@ -87,7 +87,9 @@ class Play:
 @contextlib.asynccontextmanager
 async def slow_server(folder: Path, policy: str = "always") -> AsyncIterator[Play]:
     disk = SlowDisk()
-    async with running(make_server(folder, disk, appendonly="yes", appendfsync=policy)) as run:
+    server = make_server(folder, disk, appendonly="yes", appendfsync=policy)
+    server.log.thread.quick_limit = -1
+    async with running(server) as run:
         session = await run.connect()
         assert session is not None
         assert await session.call("SET", "ready", 1) == b"+OK\r\n"

@@ -86,9 +86,10 @@ class MemoryDisk(Disk):
 
     def after_power_failure(self) -> MemoryDisk:
         """The disk of the machine that starts again: only what is known to be on disk is there."""
-        names = {
-            path: inode for path, inode in self.synced_names.items() if os.path.dirname(path) not in self.new_folders
-        }
+        names = self.synced_names.copy()
+        for path in list(names):
+            if os.path.dirname(path) in self.new_folders:
+                del names[path]
         return self._again(names, lambda inode: inode.synced)
 
     def after_kill(self) -> MemoryDisk:
@@ -101,8 +102,9 @@ class MemoryDisk(Disk):
 
     def _again(self, names: dict[str, Inode], content: Callable[[Inode], bytes]) -> MemoryDisk:
         disk = MemoryDisk()
-        disk.folders = set(self.folders)
-        disk.names = {path: Inode(content(inode)) for path, inode in names.items()}
+        # Copies first: other threads go on meanwhile.
+        disk.folders = self.folders.copy()
+        disk.names = {path: Inode(content(inode)) for path, inode in names.copy().items()}
         disk.synced_names = dict(disk.names)
         return disk
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 
+import pytest
+
 from durastore.engine.journal import Journal
 from durastore.persistence.aof.log import AppendLog, LogSettings
 from durastore.persistence.aof.reader import AofReader
+from durastore.persistence.aof.syncing import SyncJob, SyncThread
 from durastore.persistence.aof.writer import AofWriter
 from durastore.persistence.disk import File, RealDisk, Source
 from durastore.protocol.parser import encode_request
@@ -71,6 +74,27 @@ SETTINGS = LogSettings(
 )  # fmt: skip
 
 
+class SlowThread(SyncThread):
+    """Ends its fsyncs when the test says so."""
+
+    def __init__(self, quick: bool) -> None:
+        super().__init__()
+        self.alive = True
+        self._quick = quick
+
+    def quick(self) -> bool:
+        return self._quick
+
+    def begin(self, job: SyncJob) -> None:
+        self.job = job
+
+    def finished(self) -> SyncJob | None:
+        job, self.job = self.job, None
+        if job is not None:
+            job.run()
+        return job
+
+
 def replay(data: bytes) -> list[bytes]:
     reader = AofReader(Bytes(data), "file")
     found = []
@@ -79,7 +103,7 @@ def replay(data: bytes) -> list[bytes]:
     return found
 
 
-def opened(disk: SmallDisk) -> tuple[AppendLog, list[str]]:
+def opened(disk: SmallDisk, thread: SyncThread | None = None) -> tuple[AppendLog, list[str]]:
     events: list[str] = []
     log = AppendLog(
         Journal(),
@@ -90,6 +114,9 @@ def opened(disk: SmallDisk) -> tuple[AppendLog, list[str]]:
         on_state=lambda: events.append("state"),
         saving=lambda: False,
     )
+    if thread is not None:
+        log.thread.close()
+        log.thread = thread
     log.switch(AofWriter(disk, "file", 0, False))
     return log, events
 
@@ -185,3 +212,77 @@ def test_a_file_that_lost_pages_is_not_synced_again() -> None:
     log.look_after(1)
     log.policy_changed()
     assert disk.file.syncs == 0
+
+
+def test_what_comes_during_an_fsync_shares_one_write_and_the_next_fsync() -> None:
+    disk = SmallDisk()
+    log, events = opened(disk, SlowThread(quick=False))
+    log.sync_ended()
+    assert log.append(command(1), 1)
+    during = disk.file.data
+    assert log.append(command(2), 2)
+    assert log.append(command(3), 2)
+    assert log.wait_for_disk()
+    assert disk.file.data == during
+    events.clear()
+    log.sync_ended()
+    assert events == [f"durable {len(command(1))}"]
+    assert replay(disk.file.data) == [command(1), command(2) + command(3)]
+    before = disk.file.syncs
+    log.sync_ended()
+    assert disk.file.syncs == before + 1
+    assert events[-1] == f"durable {3 * len(command(1))}"
+    assert not log.wait_for_disk()
+
+
+def test_who_waits_is_cut_off_where_what_was_gathered_cannot_be_written() -> None:
+    disk = SmallDisk()
+    log, events = opened(disk, SlowThread(quick=False))
+    log.sync_ended()
+    assert log.append(command(1), 1)
+    assert log.append(command(2), 2)
+    disk.file.room = 0
+    events.clear()
+    log.sync_ended()
+    assert events == ["state", f"durable {len(command(1))}", "failure"]
+    disk.file.room = 1 << 30
+    log.look_after(3)
+    assert b"".join(replay(disk.file.data)) == command(1) + command(2)
+
+
+def test_a_quick_disk_is_waited_for() -> None:
+    disk = SmallDisk()
+    log, events = opened(disk, SlowThread(quick=True))
+    events.clear()
+    assert log.append(command(1), 1)
+    assert not log.wait_for_disk()
+    assert events == [f"durable {len(command(1))}"]
+    disk.file.sync_error = errno.EIO
+    assert not log.append(command(2), 2), "who wrote it must not be answered"
+    assert log.refusal() is not None
+
+
+def test_a_disk_that_turns_slow_is_left_to_the_thread_until_it_is_quick_again() -> None:
+    thread = SyncThread()
+    disk = SmallDisk()
+    job = SyncJob([AofWriter(disk, "file", 0, False)], [], 0)
+    now = 0
+
+    def fsync() -> None:
+        nonlocal now
+        now += milliseconds * 1_000_000
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disk.file, "fsync", fsync)
+        patch.setattr("time.monotonic_ns", lambda: now)
+        assert thread.quick()
+        milliseconds = 20
+        thread.run_here(job)
+        assert not thread.quick()
+        milliseconds = 0
+        runs = 0
+        while not thread.quick():
+            thread.run_here(job)
+            runs += 1
+        assert 10 < runs < 100
+    thread.close()

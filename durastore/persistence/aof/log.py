@@ -1,8 +1,9 @@
 """The append-only log of a running server: appending, and making what was appended durable.
 
-Replies leave after ``append``; under ``appendfsync always`` they wait until ``durable`` has reached their offset, while
-the next wakes go on: all that arrived while one fsync ran shares the next one (group commit).  The fsyncs run in a
-thread of their own (``syncing``).
+Replies leave after ``append``; under ``appendfsync always`` they wait until ``durable`` has reached their offset.  A
+disk that takes no longer for an fsync than a hand-over to a thread is waited for.  With any other the fsyncs run in a
+thread of their own (``syncing``), while the next wakes go on: all that arrived during one fsync shares one write and
+the next fsync (group commit).
 
 A failure is never taken for success.  What could not be written is kept and tried again, and writes are refused until
 it is in the file.  After a failed fsync nobody knows which pages are on disk, so the file is not trusted again: a
@@ -172,7 +173,7 @@ class AppendLog(JournalSink):
         if self.error is not None:
             self._unwritten += data
             return False
-        if self.sealing:
+        if self.sealing or self._gathers():
             self._postpone(data, now)
             return True
         if self.thread.busy and self.settings.fsync == "everysec":
@@ -189,6 +190,13 @@ class AppendLog(JournalSink):
             return self._write(writer, stretches)
         return self._write(writer, [(data, now)])
 
+    def _gathers(self) -> bool:
+        """Whether what comes now is written when the fsync under way has ended, and shares one write and one fsync.
+
+        It is answered no sooner than that anyhow.
+        """
+        return self.thread.busy and self.settings.fsync == "always" and not self._sync_held()
+
     def _postpone(self, data: bytes, now: int) -> None:
         """Keeps what is to be written later; what has the same time becomes one stretch."""
         if self._postponed and self._postponed[-1][1] == now:
@@ -204,13 +212,19 @@ class AppendLog(JournalSink):
             self._fail(str(error))
             return False
         self._want_sync()
-        return True
+        return self.error is None
 
-    def _write_postponed(self) -> None:
+    def _write_postponed(self) -> bool:
+        """Writes what was kept, unless it is to be kept on; False where that failed."""
         if self._postponed and self.writer is not None and self.error is None and not self.sealing:
             stretches = self._postponed
             self._postponed = []
-            self._write(self.writer, stretches)
+            return self._write(self.writer, stretches)
+        return True
+
+    def _catch_up(self) -> None:
+        if not self._write_postponed():
+            self._on_failure()
 
     def _fail(self, reason: str) -> None:
         if self.error is None:
@@ -283,7 +297,10 @@ class AppendLog(JournalSink):
         elif thread.alive:
             self._sync_again = False
             self._sync_begun = time.monotonic()
-            thread.begin(self._job())
+            if self.settings.fsync == "always" and thread.quick() and not self._retired and not self._given_up:
+                self._sync_here()
+            else:
+                thread.begin(self._job())
 
     def _job(self) -> SyncJob:
         files = self._retired if self.writer is None else [*self._retired, self.writer]
@@ -309,12 +326,14 @@ class AppendLog(JournalSink):
         self.last_good = time.monotonic()
         if not self._retired:
             self.sealing = False
+        # The disk is kept busy before anybody is answered.
+        written = self._write_postponed()
         if self._sync_again:
-            # The disk is kept busy before anybody is answered.
             self._sync_again = False
             self._go_on_syncing()
         self._reached(job.target)
-        self._write_postponed()
+        if not written:
+            self._on_failure()
 
     def _reached(self, target: int) -> None:
         if self._reliable() and target > self.durable:
@@ -333,7 +352,7 @@ class AppendLog(JournalSink):
 
     def policy_changed(self) -> None:
         """``appendfsync`` was set: nobody waits longer than the new policy asks."""
-        self._write_postponed()
+        self._catch_up()
         self._want_sync()
         if self.settings.fsync != "always":
             self._on_durable(self._accepted)
@@ -350,7 +369,7 @@ class AppendLog(JournalSink):
         pending = self._journal.take()
         if pending:
             self.append(pending, now)
-        self._write_postponed()
+        self._catch_up()
         self._retry(now)
         while self.thread.busy:
             self.sync_ended()
@@ -360,7 +379,7 @@ class AppendLog(JournalSink):
 
     def _sync_here(self) -> None:
         job = self._job()
-        job.run()
+        self.thread.run_here(job)
         self._conclude(job)
 
     # Files
@@ -372,7 +391,7 @@ class AppendLog(JournalSink):
         """
         if len(self._journal.out):
             self.append(self._journal.take(), int(time.time() * 1000))
-        self._write_postponed()
+        self._catch_up()
         self._mending = writer is not None and not self.trusted
         if self.writer is not None:
             self._retired.append(self.writer)

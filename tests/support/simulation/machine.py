@@ -24,13 +24,17 @@ from support.simulation.world import Fiber
 
 
 class SimulatedSyncThread(SyncThread):
-    """Does its jobs in fibers."""
+    """Does its jobs in fibers.  Chance says now and then that the disk is quick."""
 
-    def __init__(self, ended: Callable[[], None]) -> None:
+    def __init__(self, ended: Callable[[], None], chance: random.Random) -> None:
         super().__init__()
         self._ended = ended
+        self._chance = chance
         self._nursery: trio.Nursery | None = None
         self._fiber: Fiber | None = None
+
+    def quick(self) -> bool:
+        return self._chance.random() < 0.5
 
     def begin(self, job: SyncJob) -> None:
         assert self._nursery is not None
@@ -82,7 +86,7 @@ class Machine:
         server = self.server
         server.hub.epoll.unregister(server.log.thread.watched)
         server.log.thread.close()
-        server.log.thread = SimulatedSyncThread(server.log.sync_ended)
+        server.log.thread = SimulatedSyncThread(server.log.sync_ended, self.chance)
 
     def _note_snapshots(self) -> None:
         """Where each snapshot begins, and which the last is that is there."""
