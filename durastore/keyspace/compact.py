@@ -127,6 +127,11 @@ class CompactDict(Generic[V]):
             self._uses[key] = self._meter.used(self._uses[key])
         return self._held.get(key)
 
+    def held(self, key: bytes) -> V | None:
+        """The value where it is an object of its own that may be large, else None; that is no use of the key."""
+        value = self._held.get(key)
+        return None if isinstance(value, bytes | int | float) else value
+
     def __setitem__(self, key: bytes, value: V) -> None:
         meter = self._meter
         before = self._size_of(key, self._held[key]) if key in self._held else 0

@@ -243,7 +243,7 @@ cdef class CompactDict:
     # What is counted in the meter as this dict's.
     cdef Py_ssize_t bytes
     # How many values are of the kind OBJECT.
-    cdef Py_ssize_t held
+    cdef Py_ssize_t held_count
     cdef bint is_frozen
     # Of a frozen dict its origin, of an origin its frozen dict, as long as both are there.
     cdef PyObject *twin
@@ -257,7 +257,7 @@ cdef class CompactDict:
         self.slots = NULL
         self.width = 0
         self.count = 0
-        self.held = 0
+        self.held_count = 0
         self.is_frozen = False
         self.twin = NULL
 
@@ -351,7 +351,7 @@ cdef class CompactDict:
             self.slots[i] |= <uint64_t>(self.slots[i] != 0) & SHARED
         frozen.width = self.width
         frozen.count = self.count
-        frozen.held = self.held
+        frozen.held_count = self.held_count
         frozen.is_frozen = True
         frozen.twin = <PyObject *>self
         self.twin = <PyObject *>frozen
@@ -360,7 +360,7 @@ cdef class CompactDict:
     def objects(self):
         cdef Py_ssize_t i
         cdef list found = []
-        if self.held == 0:
+        if self.held_count == 0:
             return found
         for i in range(self.width):
             if i + AHEAD < self.width:
@@ -476,12 +476,12 @@ cdef class CompactDict:
             old = entry_at(slot)
             use = use_of(old)
             if self.marks and self.meter.marking:
-                use = self.meter.used(use)
+                use = self.meter.used(use) if self.meter.counting else self.meter.clock & USE_MASK
             if slot & SHARED == 0 and kind_of(old) != OBJECT and room(needed) == room(8 + size + payload(old)):
                 if kind == OBJECT:
                     if self.meter is not None and weight == 0:
                         weight = value.weight or value.weigh()
-                    self.held += 1
+                    self.held_count += 1
                     self._charge(weight)
                 self._write_value(old, kind, size, use, value, integer)
                 return
@@ -494,7 +494,7 @@ cdef class CompactDict:
             memcpy(key_start(entry), key_start(old), size)
             self._write_value(entry, kind, size, use, value, integer)
             self.slots[i] = (slot & ~(ADDRESS | SHARED)) | <uint64_t>entry
-            self.held += <Py_ssize_t>(kind == OBJECT) - <Py_ssize_t>(kind_of(old) == OBJECT)
+            self.held_count += <Py_ssize_t>(kind == OBJECT) - <Py_ssize_t>(kind_of(old) == OBJECT)
             self._charge(allocated(needed) + weight)
             self._let_go(slot)
             return
@@ -507,7 +507,7 @@ cdef class CompactDict:
         memcpy(key_start(entry), PyBytes_AS_STRING(key), size)
         self._write_value(entry, kind, size, self.meter.first() if self.marks else 0, value, integer)
         self._place((<uint64_t>(PyObject_Hash(key) & 0xFFFF) << 48) | <uint64_t>entry)
-        self.held += kind == OBJECT
+        self.held_count += kind == OBJECT
         self.count += 1
         self._charge(allocated(needed) + weight)
 
@@ -524,6 +524,17 @@ cdef class CompactDict:
                 # An entry that is not written to need not be written back from the cache.
                 set_use(entry, use)
         return value_of(entry)
+
+    def held(self, bytes key not None):
+        cdef Py_ssize_t i
+        cdef char *entry
+        if self.held_count == 0:
+            return None
+        i = self._find(key)
+        if i < 0:
+            return None
+        entry = entry_at(self.slots[i])
+        return <object>held_object(entry) if kind_of(entry) == OBJECT else None
 
     def use(self, bytes key not None):
         cdef Py_ssize_t i = self._find(key)
@@ -583,7 +594,7 @@ cdef class CompactDict:
                 gap = i
         self.slots[gap] = 0
         self.count -= 1
-        self.held -= kind_of(entry_at(removed)) == OBJECT
+        self.held_count -= kind_of(entry_at(removed)) == OBJECT
         self._let_go(removed)
 
     def __delitem__(self, bytes key not None):
@@ -641,7 +652,7 @@ cdef class CompactDict:
         cdef char *entry = copy_of(entry_at(slot))
         self._charge(self._size_of(entry))
         self._place((slot & ~(ADDRESS | SHARED | OWNED)) | <uint64_t>entry)
-        self.held += kind_of(entry) == OBJECT
+        self.held_count += kind_of(entry) == OBJECT
         self.count += 1
         return 0
 
@@ -667,11 +678,11 @@ cdef class CompactDict:
                 self._charge(-moved)
                 side._place(slot)
                 side.count += 1
-                side.held += kind_of(entry) == OBJECT
+                side.held_count += kind_of(entry) == OBJECT
                 # What was moved is not freed should the next side run out of memory.
                 self.slots[i] = 0
                 self.count -= 1
-        self.held = 0
+        self.held_count = 0
 
     def stretch(self, uint64_t shift, uint64_t first, uint64_t position, list found not None):
         cdef Py_ssize_t i

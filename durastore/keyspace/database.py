@@ -244,7 +244,7 @@ class Database:
         """Removes a key whose time has come."""
         table = self.table
         if table.has_containers:
-            self.keyspace.freeing.take(segment.items[key])
+            self.keyspace.freeing.take(segment.items.held(key))
         table.remove(segment, key)
         if self.hash_expiries.count:
             self.hash_expiries.remove(key)
@@ -398,7 +398,7 @@ class Database:
         if key not in segment.items:
             return False
         if table.has_containers:
-            self.keyspace.freeing.take(segment.items[key])
+            self.keyspace.freeing.take(segment.items.held(key))
         table.remove(segment, key)
         if self.hash_expiries.count:
             self.hash_expiries.remove(key)
@@ -434,8 +434,8 @@ class Database:
 
     def _let_go(self, segment: Segment, key: bytes, value: object) -> None:
         """To be called before a value takes the place of another one, which may be large."""
-        old = segment.items[key]
-        if old is not value:
+        old = segment.items.held(key)
+        if old is not None and old is not value:
             self.keyspace.freeing.take(old)
 
     def flush(self) -> int:
