@@ -12,6 +12,7 @@ from durastore.commands.errors import WRONG_TYPE, CommandError
 from durastore.commands.spec import ADMIN, DENYOOM, FAST, MAY_REPLICATE, READONLY, WRITE, command
 from durastore.commands.strings import raw_string
 from durastore.keyspace import hyperloglog as hll
+from durastore.keyspace.dense_registers import holds
 from durastore.keyspace.values import RawString
 
 _NOT_VALID: Final = b"WRONGTYPE Key is not a valid HyperLogLog string value."
@@ -58,6 +59,9 @@ def pfadd(client: Client, argv: list[bytes]) -> None:
     i: i64 = 2
     try:
         while i < size:
+            if holds(data, argv[i]):
+                i += 1
+                continue
             hashed = hll.murmur_hash(argv[i])
             place = hll.find(data, hll.register_of(hashed))
             wanted = hll.value_of(hashed)

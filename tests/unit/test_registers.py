@@ -11,6 +11,7 @@ from librt.vecs import vec
 from mypy_extensions import u8
 
 from durastore.keyspace import hyperloglog as hll
+from durastore.keyspace.dense_registers import holds
 
 # Neighbouring registers, so that runs are split and merged, and some far away.
 indexes = st.one_of(st.integers(0, 12), st.integers(80, 90), st.integers(16370, 16383), st.integers(0, 16383))
@@ -104,6 +105,23 @@ def test_estimates_are_near_the_truth(count: int) -> None:
 def test_elements_fall_where_redis_puts_them(element: bytes, register: int, value: int) -> None:
     hashed = hll.murmur_hash(element)
     assert (hll.register_of(hashed), hll.value_of(hashed)) == (register, value)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.binary(max_size=40), max_size=20), st.binary(max_size=40), st.booleans())
+def test_what_a_dense_register_holds_is_found_at_once(before: list[bytes], element: bytes, dense: bool) -> None:
+    data = hll.create()
+    if dense:
+        hll.make_dense(data)
+    for each in before:
+        hashed = hll.murmur_hash(each)
+        place = hll.find(data, hll.register_of(hashed))
+        if hll.value_of(hashed) > place.value:
+            hll.raise_register(data, place, hll.value_of(hashed), 3000)
+    hashed = hll.murmur_hash(element)
+    held = hll.find(data, hll.register_of(hashed)).value >= hll.value_of(hashed)
+    assert holds(data, element) == holds(bytes(data), element) == (dense and held)
+    assert all(holds(data, each) == dense for each in before)
 
 
 @settings(deadline=None)
