@@ -22,7 +22,7 @@ def dbsize(client: Client, argv: list[bytes]) -> None:
 
 
 def _flush_mode(argv: list[bytes]) -> None:
-    """ASYNC and SYNC are the same here: a table is dropped whole."""
+    """ASYNC and SYNC are the same here: what a table held is freed in slices."""
     if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() not in (b"ASYNC", b"SYNC")):
         raise CommandError(SYNTAX)
 

@@ -132,7 +132,7 @@ def _rename(client: Client, argv: list[bytes], only_new: bool) -> bool:
         return False
     when = db.get_expiry(source)
     db.overwrite(target, value, when)
-    db.delete(source)
+    db.detach(source)
     client.notify(events.GENERIC, b"rename_from", source)
     client.notify(events.GENERIC, b"rename_to", target)
     client.instance.dirty += 1
@@ -227,7 +227,7 @@ def move(client: Client, argv: list[bytes]) -> None:
         client.reply.integer(0)
         return
     target.set_with_expiry(key, value, client.db.get_expiry(key))
-    client.db.delete(key)
+    client.db.detach(key)
     client.notify(events.GENERIC, b"move_from", key)
     client.instance.events.publish(events.GENERIC, b"move_to", key, target.index)
     client.instance.dirty += 1

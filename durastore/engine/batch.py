@@ -10,7 +10,7 @@ from durastore.commands.tablerow import Command
 from durastore.keyspace.chunked import Chunk, Chunked
 from durastore.keyspace.compact import Directory, prefetch
 from durastore.keyspace.database import Database
-from durastore.keyspace.table import Segment
+from durastore.keyspace.segment import Segment
 from durastore.keyspace.values import Value
 
 # How many requests are parsed ahead at most, and about how many words they may have.

@@ -61,22 +61,29 @@ class MemoryLimit:
             return ROOM
         if self.exceeded_since == 0:
             self.exceeded_since = instance.now
-        if self.eviction.kind == NOTHING:
-            return FULL
+        freeing = instance.keyspace.freeing
         start: i64 = self.stopwatch()
         outcome: i64 = ROOM
         number: i64 = 0
         while True:
-            victim = self.eviction.victim()
-            if victim is None:
-                outcome = FULL
-                break
-            self._evict(victim)
-            number += 1
+            if freeing.waiting():
+                # What has left the keyspace counts until it is freed: no other key has to go for it.
+                freeing.free_some()
+                look = True
+            elif self.eviction.kind == NOTHING:
+                return FULL
+            else:
+                victim = self.eviction.victim()
+                if victim is None:
+                    outcome = FULL
+                    break
+                self._evict(victim)
+                number += 1
+                look = number % _AT_ONCE == 0
             if not self.exceeded():
                 self._note_end()
                 break
-            if number % _AT_ONCE == 0 and self.stopwatch() - start > self.patience:
+            if look and self.stopwatch() - start > self.patience:
                 outcome = RUNNING
                 break
         instance.latency.note(b"eviction-cycle", instance.now, self.stopwatch() - start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Final, final
 
 from mypy_extensions import i64, mypyc_attr
@@ -13,7 +14,8 @@ from durastore.keyspace.freeing import Freeing
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.positions import HASH_MASK
-from durastore.keyspace.table import Segment, Table
+from durastore.keyspace.segment import Segment
+from durastore.keyspace.table import Table
 from durastore.keyspace.values import Value
 
 # The clock of uses has 24 bits.
@@ -129,10 +131,17 @@ class Keyspace:
         self.unweighed.clear()
 
     def used(self) -> int:
-        """The bytes that the databases take."""
+        """The bytes that the databases take, and what has left them and is not freed yet."""
         if self.unweighed:
             self.weigh()
-        return self.meter.bytes
+        return self.meter.bytes + int(self.freeing.bytes)
+
+    def free(self, deadline: float, clock: Callable[[], float]) -> None:
+        """Frees what has left the databases, until the deadline has passed or nothing is left."""
+        if self.freeing.waiting():
+            # What is to be weighed is not to be kept alive by that alone, and then freed at once.
+            self.weigh()
+            self.freeing.step(deadline, clock)
 
     def track(self, tracking: bool) -> None:
         """From now on changes of keys are noted in ``modified``, or not."""
@@ -177,7 +186,7 @@ class Database:
     def __init__(self, keyspace: Keyspace, index: i64) -> None:
         self.keyspace = keyspace
         self.index: i64 = index
-        self.table = Table(self.keyspace.meter)
+        self.table = Table(keyspace.meter, keyspace.freeing)
         # The hashes that have fields with an expiry, each with (a lower bound of) the first of them as its own.
         self.hash_expiries = Chunked()
         self.watched: dict[bytes, list[Watcher]] = {}
@@ -242,18 +251,10 @@ class Database:
 
     def expire(self, segment: Segment, key: bytes) -> None:
         """Removes a key whose time has come."""
-        table = self.table
-        if table.has_containers:
-            self.keyspace.freeing.take(segment.items.held(key))
-        table.remove(segment, key)
-        if self.hash_expiries.count:
-            self.hash_expiries.remove(key)
+        self.table.remove(segment, key)
         self.keyspace.expired.append(Expired(self.index, key))
         self.keyspace.expired_keys += 1
-        if self.observed:
-            self.changed(key)
-        if self.waited:
-            self.signal(key)
+        self._removed(key)
 
     def idle_seconds(self, key: bytes, now: i64) -> i64:
         """Seconds since a key was last used."""
@@ -296,8 +297,6 @@ class Database:
             if now != 0 and self._expire_if_due(segment, key, now):
                 segment = table.find(key)
             table.clear_expiry(segment, key)
-        if table.has_containers:
-            self._let_go(segment, key, value)
         before: i64 = table.count
         table.store(segment, key, value)
         if self.keyspace.noting_new and table.count != before:
@@ -313,8 +312,6 @@ class Database:
         """Stores a value; the key keeps its expiry."""
         table = self.table
         segment = table.find(key)
-        if table.has_containers:
-            self._let_go(segment, key, value)
         before: i64 = table.count
         table.store(segment, key, value)
         if self.keyspace.noting_new and table.count != before:
@@ -397,16 +394,24 @@ class Database:
         segment = table.find(key)
         if key not in segment.items:
             return False
-        if table.has_containers:
-            self.keyspace.freeing.take(segment.items.held(key))
         table.remove(segment, key)
+        self._removed(key)
+        return True
+
+    def detach(self, key: bytes) -> None:
+        """Removes a key that is there; its value has another one already."""
+        table = self.table
+        table.detach(table.find(key), key)
+        self._removed(key)
+
+    def _removed(self, key: bytes) -> None:
+        """A key is gone: for those whom that concerns."""
         if self.hash_expiries.count:
             self.hash_expiries.remove(key)
         if self.observed:
             self.changed(key)
         if self.waited:
             self.signal(key)
-        return True
 
     def get_expiry(self, key: bytes) -> i64:
         """When the key expires (Unix milliseconds), or -1."""
@@ -432,17 +437,8 @@ class Database:
             self.changed(key)
         return True
 
-    def _let_go(self, segment: Segment, key: bytes, value: object) -> None:
-        """To be called before a value takes the place of another one, which may be large."""
-        old = segment.items.held(key)
-        if old is not None and old is not value:
-            self.keyspace.freeing.take(old)
-
     def flush(self) -> int:
-        """Removes all keys; returns how many there were.
-
-        The old table is left as it is: a walk over it goes on undisturbed.
-        """
+        """Removes all keys; returns how many there were."""
         removed = int(self.table.count)
         for key in list(self.watched):
             if self.exists(key):
@@ -450,8 +446,8 @@ class Database:
         for key in self.waited:
             self.signal(key)
         self.keyspace.flushed = self.keyspace.tracking
-        self.keyspace.freeing.take_table(self.table)
-        self.table = Table(self.keyspace.meter)
+        self.table.abandon()
+        self.table = Table(self.keyspace.meter, self.keyspace.freeing)
         self.hash_expiries = Chunked()
         self.expiry_cursor = 0
         self.merge_cursor = 0

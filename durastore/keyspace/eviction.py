@@ -13,7 +13,7 @@ from mypy_extensions import i64
 
 from durastore.keyspace.database import CLOCK_MASK, Database, Keyspace
 from durastore.keyspace.positions import HASH_MASK
-from durastore.keyspace.table import Segment
+from durastore.keyspace.segment import Segment
 
 # What counts: how long a key was not used, how seldom, how soon it expires, or nothing.
 NOTHING: Final = 0

@@ -77,7 +77,12 @@ class Stream(Value):
         return int(self.length)
 
     def parts(self) -> list[object]:
-        return [*self.nodes.blocks, *self.groups.values()]
+        parts: list[object] = [*self.nodes.blocks]
+        for group in self.groups.values():
+            parts.extend(group.pending.directory.blocks)
+            for consumer in group.consumers.values():
+                parts.extend(consumer.pending.directory.blocks)
+        return parts
 
     def memory(self, samples: i64) -> i64:
         """See Value; always estimated, from the first and last nodes and pending rows."""

@@ -17,41 +17,15 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.compact import CompactDict, Directory, Meter
+from durastore.keyspace.compact import Directory, Meter
+from durastore.keyspace.freeing import Freeing
 from durastore.keyspace.positions import CURSOR_SHIFT, HALF, HASH_BITS, HASH_MASK, scan_segment
-from durastore.keyspace.values import Value
+from durastore.keyspace.segment import Captured, Segment, capture
 
 # Few enough to capture or divide in far less than a millisecond, enough that a segment itself costs next to nothing.
 SEGMENT_LIMIT: Final = 682
 # The most levels of segments that are made ahead of their keys.
 MAX_RESERVED: Final = 14
-
-
-@final
-class Segment:
-    """The keys of one stretch of hash space.  ``expires`` holds Unix milliseconds for the keys that have an expiry."""
-
-    def __init__(self, start: i64, depth: i64, epoch: i64, meter: Meter) -> None:
-        self.items: CompactDict[object] = CompactDict(meter, True)
-        self.expires: CompactDict[int] = CompactDict(meter)
-        self.start: i64 = start
-        self.depth: i64 = depth
-        self.epoch: i64 = epoch
-        # No key of this segment expires before this time; -1: nothing is known.
-        self.next_expiry: i64 = -1
-
-    def width(self) -> i64:
-        """How much hash space the segment covers; the whole of it (depth 0) does not fit a native integer."""
-        return HALF >> (self.depth - 1)
-
-
-@final
-class Captured:
-    """What one segment held when a walk began."""
-
-    def __init__(self, items: CompactDict[object], expires: CompactDict[int]) -> None:
-        self.items = items
-        self.expires = expires
 
 
 @final
@@ -95,25 +69,30 @@ class Walk:
     def close(self) -> None:
         """Ends the walk; writers capture nothing from here on."""
         self.done = True
+        table = self.table
+        table.freeing.release_all(self.captured)
         self.captured = []
-        if self.table.walk is self:
-            self.table.walk = None
+        if table.walk is self:
+            table.walk = None
+            if table.abandoned:
+                table.abandon()
 
-
-def capture(segment: Segment) -> Captured:
-    """Keeps a segment's content as it is; mutable values are marked so that writers clone them."""
-    for value in segment.items.objects():
-        if isinstance(value, Value):
-            value.shared = True
-    return Captured(segment.items.freeze(), segment.expires.freeze())
+    def release(self, captured: Captured) -> None:
+        """To be called when what ``step`` returned is not needed any more."""
+        if self.table.has_containers:
+            self.table.freeing.release(captured)
 
 
 @final
 class Table:
-    """The keys of one database."""
+    """The keys of one database.
 
-    def __init__(self, meter: Meter) -> None:
+    It is the one home where values leave the keyspace: ``store``, ``remove`` and ``abandon`` hand them to ``freeing``.
+    """
+
+    def __init__(self, meter: Meter, freeing: Freeing) -> None:
         self.meter = meter
+        self.freeing = freeing
         first = Segment(0, 0, 0, meter)
         self.directory: Directory[Segment] = Directory(first, first.items)
         self.count: i64 = 0
@@ -122,6 +101,8 @@ class Table:
         self.walk: Walk | None = None
         # Whether there ever was a value that is no plain string: such may be large.
         self.has_containers = False
+        # Its keys are gone; only a walk may need them still.
+        self.abandoned = False
 
     def begin_walk(self) -> Walk:
         """Starts a walk from the present state; there is at most one at a time."""
@@ -149,19 +130,40 @@ class Table:
     def store(self, segment: Segment, key: bytes, value: object) -> None:
         """Sets a key of a segment, leaving its expiry alone; splits the segment when it is full."""
         self.before_write(segment)
+        items = segment.items
+        old = items.held(key) if self.has_containers else None
         if not isinstance(value, bytes):
             self.has_containers = True
-        items = segment.items
         before: i64 = len(items)
         items[key] = value
         after: i64 = len(items)
+        if old is not None and old is not value:
+            self.freeing.take(old)
         if after != before:
             self.count += 1
             if after > SEGMENT_LIMIT:
                 self.split(segment)
 
     def remove(self, segment: Segment, key: bytes) -> None:
-        """Takes a key that is there, and its expiry, out of the segment."""
+        """Takes a key that is there, its value and its expiry out of the segment."""
+        old = segment.items.held(key) if self.has_containers else None
+        self.detach(segment, key)
+        if old is not None:
+            self.freeing.take(old)
+
+    def abandon(self) -> None:
+        """Gives up all keys, and the table with them.  A walk over it goes on undisturbed."""
+        self.abandoned = True
+        if self.walk is None and self.count:
+            self.freeing.take_table(self.directory.distinct())
+            # Whoever holds the table still, holds nothing else.
+            first = Segment(0, 0, 0, self.meter)
+            self.directory = Directory(first, first.items)
+            self.count = 0
+            self.expires_count = 0
+
+    def detach(self, segment: Segment, key: bytes) -> None:
+        """As ``remove``, but for the value, which is kept elsewhere."""
         self.before_write(segment)
         del segment.items[key]
         self.count -= 1

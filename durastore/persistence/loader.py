@@ -12,7 +12,6 @@ server is loading.
 from __future__ import annotations
 
 import logging
-import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -81,11 +80,13 @@ class Loader:
 
     async def load(self, appendonly: bool) -> None:
         """Loads everything.  Raises LoadError."""
-        freeing = self._engine.instance.keyspace.freeing
+        keyspace = self._engine.instance.keyspace
         for _ in self._load(appendonly):
-            # What commands of the log have removed must not pile up.
-            freeing.step(math.inf, time.perf_counter)
             await trio.lowlevel.checkpoint()
+            # What commands of the log have removed must not pile up.
+            while keyspace.freeing.waiting():
+                keyspace.free(time.perf_counter() + SLICE, time.perf_counter)
+                await trio.lowlevel.checkpoint()
             while self._ahead():
                 await trio.sleep(SLICE)
 

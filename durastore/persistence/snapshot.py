@@ -13,7 +13,8 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from durastore.keyspace.database import Database, Keyspace
-from durastore.keyspace.table import Captured, Walk
+from durastore.keyspace.segment import Captured
+from durastore.keyspace.table import Walk
 from durastore.persistence.serializer import Serializer
 
 # How much is serialised before it is written out.
@@ -57,6 +58,7 @@ class Snapshot:
 
     def close(self) -> None:
         """Ends the walks, finished or not."""
+        self._release()
         for part in self.parts:
             part.walk.close()
 
@@ -69,7 +71,7 @@ class Snapshot:
                 if writer.pending() >= CHUNK or clock() >= deadline:
                     return writer.take() if writer.pending() >= CHUNK else b""
             captured = self._captured
-            if captured is None:
+            if captured is None or self._next == len(self._keys):
                 captured = self._capture()
                 if captured is None:
                     writer.end()
@@ -95,10 +97,6 @@ class Snapshot:
                     i += 1
             self.keys_written += i
             self._next = i
-            if i == len(keys):
-                self._captured = None
-                self._keys = []
-                self._values = []
             if writer.pending() >= CHUNK or clock() >= deadline:
                 break
         if self.finished or writer.pending() >= CHUNK:
@@ -110,6 +108,7 @@ class Snapshot:
 
         The databases come one after the other; pre-images of a later database wait in its walk, as references.
         """
+        self._release()
         while self._part < len(self.parts):
             part = self.parts[self._part]
             if self._selected != self._part:
@@ -124,3 +123,12 @@ class Snapshot:
                 return captured
             self._part += 1
         return None
+
+    def _release(self) -> None:
+        """Gives back the segment that was serialised: all of it, and its last value has no part left to write."""
+        captured = self._captured
+        if captured is not None:
+            self.parts[self._part].walk.release(captured)
+            self._captured = None
+            self._keys = []
+            self._values = []

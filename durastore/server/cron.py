@@ -95,11 +95,11 @@ class Cron:
             self._save_points(now, monotonic)
 
     async def _free(self, budget: float) -> None:
-        """Frees what is left of large containers in slices, within the budget (seconds) of this tick."""
-        freeing = self._server.engine.instance.keyspace.freeing
+        """Frees what is left of large values in slices, within the budget (seconds) of this tick."""
+        keyspace = self._server.engine.instance.keyspace
         end = time.perf_counter() + budget
-        while freeing.pending and time.perf_counter() < end:
-            freeing.step(time.perf_counter() + SLICE, time.perf_counter)
+        while keyspace.freeing.waiting() and time.perf_counter() < end:
+            keyspace.free(time.perf_counter() + SLICE, time.perf_counter)
             await trio.lowlevel.checkpoint()
 
     async def _expire(self, now: int, budget: float) -> None:

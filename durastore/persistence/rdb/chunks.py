@@ -27,10 +27,9 @@ class TableParts(Parts):
         self._compress = compress
         self._chunks: list[Chunk] = table.chunks()
         self._next: i64 = 0
-        # In Redis 7.4's form the expiries count from the first of them.
-        self._first_expiry: i64 = 0
+        # In Redis 7.4's form the expiries count from a time before which there is none.
+        self._first_expiry: i64 = table.next_expiry
         if kind == f.TYPE_HASH_METADATA:
-            self._first_expiry = min(min(chunk.expires.values()) for chunk in self._chunks if chunk.expires)
             write_i64_le(out, self._first_expiry)
         write_count(out, table.count)
 
