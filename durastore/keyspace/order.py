@@ -251,8 +251,8 @@ class Order:
             node.insert(at, score, member)
             if len(node.members) <= LEAF:
                 return None
-            # Entries that come in ascending order leave full leaves behind.
-            return node.split(LEAF if at == LEAF else LEAF >> 1)
+            # Entries that come in ascending or in descending order leave full leaves behind.
+            return node.split(LEAF if at == LEAF else 1 if at == 0 else LEAF >> 1)
         assert isinstance(node, Branch)
         i: i64 = node.bound(1, score, member, True) - 1
         right = self._insert(self._own_child(node, i), score, member)
@@ -264,7 +264,7 @@ class Order:
         node.insert(i + 1, right, count)
         if len(node.children) <= BRANCH:
             return None
-        return node.split(BRANCH if i + 1 == BRANCH else BRANCH >> 1)
+        return node.split(BRANCH if i + 1 == BRANCH else 1 if i == 0 else BRANCH >> 1)
 
     def remove(self, score: float, member: bytes) -> None:
         """Takes out an entry that is there."""

@@ -122,6 +122,25 @@ class SortedSet(Value):
             self.packed = packed[:at] + packed_scores.entry(score, member) + packed[at:]
         self.count += 1
 
+    def extend(self, members: list[bytes], values: vec[float]) -> bool:
+        """Adds members to a set in its large form; False at one that is there already."""
+        order = self.order
+        scores = self.scores
+        assert order is not None
+        assert scores is not None
+        size: i64 = len(members)
+        i: i64 = 0
+        while i < size:
+            member = members[i]
+            scores.find(member)
+            if scores.was_found():
+                return False
+            scores.add(member, values[i])
+            order.insert(values[i], member)
+            i += 1
+        self.count += size
+        return True
+
     def change(self, old: float, score: float) -> None:
         """Gives the member that the last ``find`` found, with the score ``old``, another one."""
         order = self.order

@@ -11,11 +11,13 @@ from durastore.keyspace.compact import prefetch
 from durastore.keyspace.database import Database, Keyspace
 from durastore.keyspace.hashes import Hash
 from durastore.persistence.rdb import RdbError, RdbReader
+from durastore.persistence.rdb.reader import END, ENTRY, MORE
 
 # So many entries are decoded before they are stored, so that memory can fetch their places side by side.
 BATCH: Final = 64
-# The clock is read once for so many batches.
+# The clock is read once for so many batches, of fewer entries where they have more bytes than this.
 BATCHES_PER_LOOK: Final = 4
+BATCH_BYTES: Final = 16 * 1024
 
 
 @final
@@ -52,21 +54,26 @@ class RdbLoading:
         """Loads entries until the deadline; True when the file is at its end.  Raises RdbError."""
         while True:
             for _ in range(BATCHES_PER_LOOK):
-                if not self._load_batch():
+                come_to = self._load_batch()
+                if come_to == END:
                     self.keyspace.functions.extend(self.reader.functions)
                     return True
+                if come_to == MORE:
+                    break
             if clock() >= deadline:
                 return False
 
-    def _load_batch(self) -> bool:
-        """Loads the next entries; False when the file is at its end."""
+    def _load_batch(self) -> i64:
+        """Loads the next entries: END at the end of the file, MORE in the middle of a large value, or else ENTRY."""
         reader = self.reader
         databases = self.keyspace.databases
         index: i64 = -1
-        while self._count < BATCH:
-            if not reader.next_entry():
+        end: i64 = reader.entry_offset + BATCH_BYTES
+        while self._count < BATCH and reader.entry_offset < end:
+            come_to = reader.advance()
+            if come_to != ENTRY:
                 self._store_all(index)
-                return False
+                return come_to
             if reader.db != index:
                 self._store_all(index)
                 index = reader.db
@@ -85,7 +92,7 @@ class RdbLoading:
             entry.offset = reader.entry_offset
             self._count += 1
         self._store_all(index)
-        return True
+        return ENTRY
 
     def _store_all(self, index: i64) -> None:
         """Stores what was decoded, all of it of one database."""

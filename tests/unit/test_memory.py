@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from durastore.engine.engine import Engine
+from durastore.engine.memory import RUNNING
 from durastore.engine.session import Session
 from durastore.keyspace.compact import CompactDict, Meter
+from durastore.keyspace.limits import Limits
+from durastore.keyspace.sets import build_set
 from durastore.keyspace.values import WEIGHED, Value
 from durastore.protocol.parser import encode_request
 from support.engines import engine, run, session
@@ -261,3 +264,28 @@ def test_scripts_are_refused_what_they_do_not_declare_when_memory_is_short() -> 
     assert script(b"#!lua flags=no-writes\nreturn redis.call('exists','a')") == b":1\r\n"
     one.memory.limit = 0
     assert script(b"return redis.call('set','a','b')") == b"+OK\r\n"
+
+
+def test_what_was_evicted_is_freed_before_anything_else_goes() -> None:
+    one, client = limited("allkeys-lru", 50, 0, 60)
+    one.memory.limit = 0
+    one.begin_wake(NOW - 1_000_000)
+    one.instance.keyspace.databases[0].set(b"large", build_set([b"%d" % i for i in range(30_000)], Limits()))
+    one.begin_wake(NOW + 1_000_000)
+    one.memory.limit = counted(one) - 10_000
+    one.memory.stopwatch = iter(range(0, 10**15, 10**9)).__next__
+    turns = 0
+    while one.memory.make_room() == RUNNING:
+        turns += 1
+    assert turns >= 5, "no command waits for all of it"
+    assert one.memory.evicted == 1
+    assert present(client, 50) == set(range(50))
+
+
+def test_a_flush_makes_room_even_where_nothing_is_evicted() -> None:
+    one, client = limited("noeviction", 0, 0)
+    one.memory.limit = 0
+    one.instance.keyspace.databases[0].set(b"large", build_set([b"%d" % i for i in range(30_000)], Limits()))
+    one.memory.limit = counted(one) - 100
+    assert run(client, b"set k v").startswith(b"-OOM")
+    assert run(client, b"flushall", b"set k v") == b"+OK\r\n+OK\r\n"

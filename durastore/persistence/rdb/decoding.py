@@ -6,35 +6,55 @@ them in RESTORE.
 
 from __future__ import annotations
 
-import math
-import re
 from typing import Final
 
 from librt.vecs import append, vec
 from mypy_extensions import i64
 
 from durastore.keyspace.hashes import Hash, build_hash
-from durastore.keyspace.list_nodes import NODE_BYTES, Node, count_limit, nodes_of, size_limit
-from durastore.keyspace.listpack import HEADER, decode, is_canonical
-from durastore.keyspace.lists import List, list_of_nodes
+from durastore.keyspace.list_nodes import nodes_of
+from durastore.keyspace.lists import list_of_nodes
 from durastore.keyspace.packed import pack
-from durastore.keyspace.quicklist import Quicklist
 from durastore.keyspace.sets import Set, build_set
 from durastore.keyspace.sorted_sets import DuplicateMember, SortedSet, build_sorted_set
 from durastore.persistence.rdb import format as f
+from durastore.persistence.rdb.arriving import (
+    LARGE,
+    NODES,
+    Arriving,
+    arriving_hash,
+    arriving_list,
+    arriving_quicklist,
+    arriving_set,
+    arriving_zset,
+    begun,
+)
 from durastore.persistence.rdb.cursor import Cursor
+from durastore.persistence.rdb.elements import (
+    expiry,
+    lowest_expiry,
+    parsed_score,
+    read_fields,
+    read_nodes,
+    read_scores,
+    read_strings,
+)
 from durastore.persistence.rdb.legacy import check_intset, decode_ziplist, decode_zipmap
-from durastore.persistence.rdb.streams import load_stream
+from durastore.persistence.rdb.streams import arriving_stream
 
-_NUMBER: Final = re.compile(rb"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
-_INFINITY: Final = re.compile(rb"[+-]?inf(?:inity)?\Z", re.IGNORECASE)
 # A moment in milliseconds has no more digits than this.
 _DIGITS: Final = 19
 _MODULE_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def load_value(cursor: Cursor, kind: i64, version: i64) -> object | None:
-    """The value of this type at the cursor; None where it has no elements.
+    """The value of this type at the cursor; None where it has no elements.  Raises RdbError; see ``begin_value``."""
+    value = begin_value(cursor, kind, version)
+    return value.complete() if isinstance(value, Arriving) else value
+
+
+def begin_value(cursor: Cursor, kind: i64, version: i64) -> object | None:
+    """As ``load_value``, but a large value may be ``Arriving``: until it is here, the cursor is for nothing else.
 
     Raises RdbError for damage, and for types that the version (of the file or the payload) does not have.
     """
@@ -45,7 +65,7 @@ def load_value(cursor: Cursor, kind: i64, version: i64) -> object | None:
     if kind == f.TYPE_HASH_LISTPACK or kind == f.TYPE_HASH_ZIPLIST or kind == f.TYPE_HASH_ZIPMAP:
         return _compact_hash(cursor, kind)
     if kind == f.TYPE_HASH:
-        return _hash(cursor)
+        return _hash(cursor, kind)
     if kind == f.TYPE_SET:
         return _set(cursor)
     if kind == f.TYPE_SET_LISTPACK or kind == f.TYPE_SET_INTSET:
@@ -55,18 +75,19 @@ def load_value(cursor: Cursor, kind: i64, version: i64) -> object | None:
     if kind == f.TYPE_ZSET_LISTPACK or kind == f.TYPE_ZSET_ZIPLIST:
         return _compact_zset(cursor, kind)
     if kind == f.TYPE_LIST:
-        return _list(cursor)
+        count = cursor.count()
+        return begun(arriving_list(cursor, count)) if count else None
     if kind == f.TYPE_LIST_ZIPLIST:
         offset = cursor.offset()
         items = decode_ziplist(cursor.string(), offset)
         return list_of_nodes(nodes_of(items), cursor.limits.list_size) if items else None
     if kind == f.TYPE_STREAM or kind == f.TYPE_STREAM_2 or kind == f.TYPE_STREAM_3:
-        return load_stream(cursor, kind)
+        return begun(arriving_stream(cursor, kind))
     if version >= f.VALKEY_VERSION:
         if kind == f.TYPE_VALKEY_HASH_2:
-            return _valkey_hash(cursor)
+            return _hash(cursor, kind)
     elif kind == f.TYPE_HASH_METADATA or (kind == f.TYPE_HASH_METADATA_PRE_GA and version > f.RDB_VERSION):
-        return _metadata_hash(cursor, kind)
+        return _hash(cursor, kind)
     elif kind == f.TYPE_HASH_LISTPACK_EX or (kind == f.TYPE_HASH_LISTPACK_EX_PRE_GA and version > f.RDB_VERSION):
         return _listpack_ex(cursor, kind)
     if kind == f.TYPE_MODULE_2:
@@ -92,54 +113,19 @@ def _blob(cursor: Cursor, kind: i64) -> list[bytes]:
     return decode_ziplist(blob, offset)
 
 
-def _list(cursor: Cursor) -> List | None:
-    remaining = cursor.count()
-    if remaining == 0:
-        return None
-    fill: i64 = cursor.limits.list_size
-    nodes = Quicklist([])
-    while remaining > 0:
-        nodes.push_tail(cursor.string(), size_limit(fill), count_limit(fill))
-        remaining -= 1
-    return list_of_nodes(nodes.settle(), fill)
-
-
-def _quicklist(cursor: Cursor, kind: i64) -> List | None:
-    remaining = cursor.count()
-    nodes: list[Node] = []
-    while remaining > 0:
-        remaining -= 1
-        container: i64 = f.NODE_PACKED
-        if kind == f.TYPE_LIST_QUICKLIST_2:
-            container = cursor.count()
-        if container == f.NODE_PLAIN:
-            nodes.append(Node(cursor.string(), 1, True))
-            continue
-        if container != f.NODE_PACKED:
-            cursor.fail(f"unknown kind of quicklist node {container}")
-        if kind == f.TYPE_LIST_QUICKLIST:
-            offset = cursor.offset()
-            nodes.extend(nodes_of(decode_ziplist(cursor.string(), offset)))
-        else:
-            nodes.extend(_list_nodes(cursor))
+def _quicklist(cursor: Cursor, kind: i64) -> object | None:
+    count = cursor.count()
+    if count > NODES:
+        return begun(arriving_quicklist(cursor, kind, count))
+    nodes = read_nodes(cursor, kind, count)
     return list_of_nodes(nodes, cursor.limits.list_size) if nodes else None
 
 
-def _list_nodes(cursor: Cursor) -> list[Node]:
-    """The nodes that a listpack makes: one, unless it is far larger than any limit allows."""
-    blob, count = cursor.listpack_blob()
-    if len(blob) > NODE_BYTES or not is_canonical(blob):
-        return nodes_of(decode(blob, 0))
-    return [Node(blob[HEADER:-1], count, False)] if count else []
-
-
-def _set(cursor: Cursor) -> Set | None:
-    remaining = cursor.count()
-    members: list[bytes] = []
-    while remaining > 0:
-        members.append(cursor.string())
-        remaining -= 1
-    return _distinct(cursor, members)
+def _set(cursor: Cursor) -> object | None:
+    count = cursor.count()
+    if count > LARGE and count > cursor.limits.set_intset:
+        return begun(arriving_set(cursor, count))
+    return _distinct(cursor, read_strings(cursor, count))
 
 
 def _distinct(cursor: Cursor, members: list[bytes]) -> Set | None:
@@ -170,17 +156,14 @@ def _compact_set(cursor: Cursor, kind: i64) -> Set | None:
     return made if members else None
 
 
-def _hash(cursor: Cursor) -> Hash | None:
-    size = cursor.count()
-    fields: dict[bytes, bytes] = {}
-    remaining: i64 = size
-    while remaining > 0:
-        field = cursor.string()
-        fields[field] = cursor.string()
-        remaining -= 1
-    if len(fields) != size:
-        cursor.fail("duplicate fields in a hash")
-    return build_hash(fields, None, cursor.limits) if fields else None
+def _hash(cursor: Cursor, kind: i64) -> object | None:
+    lowest = lowest_expiry(cursor, kind)
+    count = cursor.count()
+    if count > LARGE and count > cursor.limits.hash_entries:
+        return begun(arriving_hash(cursor, kind, lowest, count))
+    expires: dict[bytes, int] = {}
+    fields = read_fields(cursor, kind, lowest, count, expires)
+    return build_hash(fields, expires, cursor.limits) if fields else None
 
 
 def _compact_hash(cursor: Cursor, kind: i64) -> Hash | None:
@@ -196,54 +179,6 @@ def _compact_hash(cursor: Cursor, kind: i64) -> Hash | None:
     if len(fields) * 2 != size:
         cursor.fail("duplicate fields in a hash")
     return build_hash(fields, None, cursor.limits) if fields else None
-
-
-def _valkey_hash(cursor: Cursor) -> Hash | None:
-    """Field, value, and expiry (Unix milliseconds in eight bytes, -1: none)."""
-    size = cursor.count()
-    fields: dict[bytes, bytes] = {}
-    expires: dict[bytes, int] = {}
-    remaining: i64 = size
-    while remaining > 0:
-        remaining -= 1
-        field = cursor.string()
-        fields[field] = cursor.string()
-        when = cursor.int64()
-        if when < -1:
-            cursor.fail("impossible expiry of a hash field")
-        if when != -1:
-            # Nothing can expire at 0, which stands for no expiry in memory.
-            expires[field] = max(int(when), 1)
-    if len(fields) != size:
-        cursor.fail("duplicate fields in a hash")
-    return build_hash(fields, expires, cursor.limits) if fields else None
-
-
-def _metadata_hash(cursor: Cursor, kind: i64) -> Hash | None:
-    """Expiry, field, value.
-
-    The expiry is relative to the smallest one, which stands first, plus one; 0: none.  In release candidates of 7.4 it
-    was a time, and nothing stood first.
-    """
-    lowest = 1
-    if kind == f.TYPE_HASH_METADATA:
-        lowest = int(cursor.int64())
-        if lowest < 0:
-            cursor.fail("impossible expiry of a hash field")
-    size = cursor.count()
-    fields: dict[bytes, bytes] = {}
-    expires: dict[bytes, int] = {}
-    remaining: i64 = size
-    while remaining > 0:
-        remaining -= 1
-        when = cursor.unsigned()
-        field = cursor.string()
-        fields[field] = cursor.string()
-        if when:
-            expires[field] = _expiry(cursor, when + lowest - 1)
-    if len(fields) != size:
-        cursor.fail("duplicate fields in a hash")
-    return build_hash(fields, expires, cursor.limits) if fields else None
 
 
 def _listpack_ex(cursor: Cursor, kind: i64) -> Hash | None:
@@ -263,30 +198,18 @@ def _listpack_ex(cursor: Cursor, kind: i64) -> Hash | None:
             cursor.fail("impossible expiry of a hash field")
         when = int(digits)
         if when:
-            expires[field] = _expiry(cursor, when)
+            expires[field] = expiry(cursor, when)
     if len(fields) * 3 != len(items):
         cursor.fail("duplicate fields in a hash")
     return build_hash(fields, expires, cursor.limits) if fields else None
 
 
-def _expiry(cursor: Cursor, when: int) -> int:
-    if when >= 1 << 63:
-        cursor.fail("impossible expiry of a hash field")
-    return when
-
-
-def _zset(cursor: Cursor, kind: i64) -> SortedSet | None:
+def _zset(cursor: Cursor, kind: i64) -> object | None:
+    count = cursor.count()
+    if count > LARGE and count > cursor.limits.zset_entries:
+        return begun(arriving_zset(cursor, kind, count))
     members: list[bytes] = []
-    scores = vec[float]()
-    remaining = cursor.count()
-    while remaining > 0:
-        remaining -= 1
-        member = cursor.string()
-        score = cursor.double() if kind == f.TYPE_ZSET_2 else _text_score(cursor)
-        if math.isnan(score):
-            cursor.fail("score that is not a number")
-        members.append(member)
-        scores = append(scores, score)
+    scores = read_scores(cursor, kind, count, members)
     return _sorted_set(cursor, members, scores, False)
 
 
@@ -299,24 +222,6 @@ def _sorted_set(cursor: Cursor, members: list[bytes], scores: vec[float], any_le
         cursor.fail("duplicate members in a sorted set")
 
 
-def _text_score(cursor: Cursor) -> float:
-    """A double of RDB versions before 8: a length and that much text, or 253 (NaN), 254 (inf), 255 (-inf)."""
-    size = cursor.byte()
-    if size == 255:
-        return -math.inf
-    if size == 254:
-        return math.inf
-    if size == 253:
-        return math.nan
-    return _score(cursor, cursor.take(size))
-
-
-def _score(cursor: Cursor, text: bytes) -> float:
-    if _NUMBER.match(text) is None and _INFINITY.match(text) is None:
-        cursor.fail("score that is not a number")
-    return float(text)
-
-
 def _compact_zset(cursor: Cursor, kind: i64) -> SortedSet | None:
     items = _blob(cursor, kind)
     size: i64 = len(items)
@@ -327,6 +232,6 @@ def _compact_zset(cursor: Cursor, kind: i64) -> SortedSet | None:
     i: i64 = 0
     while i < size:
         members.append(items[i])
-        scores = append(scores, _score(cursor, items[i + 1]))
+        scores = append(scores, parsed_score(cursor, items[i + 1]))
         i += 2
     return _sorted_set(cursor, members, scores, True)

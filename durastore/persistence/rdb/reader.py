@@ -8,8 +8,9 @@ from mypy_extensions import i64
 
 from durastore.keyspace.limits import Limits
 from durastore.persistence.rdb import format as f
+from durastore.persistence.rdb.arriving import Arriving
 from durastore.persistence.rdb.cursor import Cursor, Source
-from durastore.persistence.rdb.decoding import load_value, module_name
+from durastore.persistence.rdb.decoding import begin_value, module_name
 
 _HEADER: Final = 9
 # Files of versions before 5 have no checksum.
@@ -17,11 +18,17 @@ _CHECKSUM_FROM: Final = 5
 _CHECKSUM_SIZE: Final = 8
 # A type, and the lengths of a key and a value.
 _LEAST_ENTRY: Final = 3
+# What ``advance`` has come to: the end of the file, an entry, or the middle of a large one.
+END: Final = 0
+ENTRY: Final = 1
+MORE: Final = 2
 
 
 @final
 class RdbReader:
     """Reads from ``source``: ``read_header`` once, then ``next_entry`` until it returns False.
+
+    Whoever must not be kept by a large value calls ``advance`` instead, until it returns END.
 
     ``size_hint`` is the size of the file in bytes, -1 where it is not known.  The checksum is verified at the end, so
     nothing that was read may be trusted before ``next_entry`` has returned False; ``verified`` then tells whether
@@ -54,6 +61,8 @@ class RdbReader:
         self.entry_offset: i64 = 0
         # The RDB type of the value (format.TYPE_...).
         self.kind: i64 = 0
+        # The value, while there is more of it to read.
+        self._arriving: Arriving | None = None
 
     @property
     def offset(self) -> int:
@@ -95,6 +104,25 @@ class RdbReader:
 
     def next_entry(self) -> bool:
         """Goes on to the next entry; False at the end of the file."""
+        come_to = self.advance()
+        while come_to == MORE:
+            come_to = self.advance()
+        return come_to == ENTRY
+
+    def advance(self) -> i64:
+        """Goes on to the next entry, or by a part of a large one: END, ENTRY or MORE.
+
+        Only at an ENTRY do ``key``, ``value`` and the rest belong together.
+        """
+        arriving = self._arriving
+        if arriving is not None:
+            if arriving.step():
+                return MORE
+            self._arriving = None
+            if arriving.value is not None:
+                self.value = arriving.value
+                return ENTRY
+            self.empty_keys += 1
         cursor = self._cursor
         self.expire_ms = -1
         self.idle = -1
@@ -115,18 +143,21 @@ class RdbReader:
                         pos = end + 1 + buf[end]
                         self.value = buf[end + 1 : pos]
                         cursor.pos = pos
-                        return True
+                        return ENTRY
                 self.key = cursor.string()
                 self.value = cursor.string()
-                return True
+                return ENTRY
             if kind < f.OPCODE_SLOT_IMPORT:
                 if self.version < _CHECKSUM_FROM and (kind > f.TYPE_HASH_ZIPLIST or kind == f.TYPE_ZSET_2):
                     self._unknown(kind)
                 self.key = cursor.string()
-                value = load_value(cursor, kind, self.version)
+                value = begin_value(cursor, kind, self.version)
+                if isinstance(value, Arriving):
+                    self._arriving = value
+                    return MORE
                 if value is not None:
                     self.value = value
-                    return True
+                    return ENTRY
                 self.empty_keys += 1
                 self.expire_ms = -1
                 self.idle = -1
@@ -136,7 +167,7 @@ class RdbReader:
                 self.expire_ms = cursor.int64()
             elif kind == f.OPCODE_EOF:
                 self._finish()
-                return False
+                return END
             elif kind == f.OPCODE_SELECTDB:
                 self.db = cursor.number()
             elif kind == f.OPCODE_EXPIRETIME:

@@ -5,6 +5,7 @@ Sources: the three RDB types of Redis 5, 7.0 and 7.2, each of which adds to the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, final
 
 from librt.strings import BytesWriter, write_i64_le
@@ -21,6 +22,8 @@ from durastore.persistence.rdb.parts import Parts
 from durastore.persistence.rdb.primitives import write_count, write_string, write_unsigned
 from durastore.protocol.numbers import INT64_MAX
 
+# Pending entries that are read at a time.
+_PENDING: Final = 512
 # Streams of more chunks than this are written in parts: so many nodes, or so many chunks of pending entries.
 STREAM_PARTS_FROM: Final = 64
 _NODES: Final = 16
@@ -136,12 +139,58 @@ def save_stream(out: BytesWriter, stream: Stream, compress: bool) -> None:
         pass
 
 
-def load_stream(cursor: Cursor, kind: i64) -> Stream:
-    """Reads the body of a stream.  Raises RdbError."""
+def arriving_stream(cursor: Cursor, kind: i64) -> Iterator[Stream | None]:
+    """Reads the body of a stream, in parts (see ``Arriving``)."""
     stream = Stream()
-    remaining: i64 = cursor.count()
-    while remaining > 0:
-        remaining -= 1
+    left: i64 = cursor.count()
+    while left > 0:
+        _read_nodes(cursor, stream, min(left, _NODES))
+        left -= _NODES
+        if left > 0:
+            yield None
+    _read_counters(cursor, stream, kind)
+    # Rows since the last part.
+    rows: i64 = 0
+    left = cursor.count()
+    while left > 0:
+        left -= 1
+        name = cursor.string()
+        if name in stream.groups:
+            cursor.fail("duplicate consumer group")
+        group = _read_group(cursor, stream, name, kind)
+        pending: i64 = cursor.count()
+        while pending > 0:
+            count: i64 = min(pending, _PENDING)
+            _read_pending(cursor, group, count)
+            pending -= count
+            rows += count
+            if rows >= _PENDING:
+                rows = 0
+                yield None
+        owned: i64 = 0
+        consumers: i64 = cursor.count()
+        while consumers > 0:
+            consumers -= 1
+            consumer = _read_consumer(cursor, group, kind)
+            pending = cursor.count()
+            owned += pending
+            rows += 1
+            while pending > 0:
+                count = min(pending, _PENDING)
+                _read_owned(cursor, group, consumer, count)
+                pending -= count
+                rows += count
+                if rows >= _PENDING:
+                    rows = 0
+                    yield None
+        if owned != group.pending.count:
+            cursor.fail("a pending entry without a consumer")
+    yield stream
+
+
+def _read_nodes(cursor: Cursor, stream: Stream, count: i64) -> None:
+    while count > 0:
+        count -= 1
         key = cursor.string()
         if len(key) != ID_SIZE:
             cursor.fail("stream node key is not a stream id")
@@ -153,6 +202,9 @@ def load_stream(cursor: Cursor, kind: i64) -> Stream:
             raise RdbError(error.offset, error.reason) from None
         if not stream.add_node(node):
             cursor.fail("stream entries do not rise")
+
+
+def _read_counters(cursor: Cursor, stream: Stream, kind: i64) -> None:
     length: i64 = cursor.number()
     if length != stream.length:
         cursor.fail(f"stream of {stream.length} entries says that it has {length}")
@@ -168,17 +220,10 @@ def load_stream(cursor: Cursor, kind: i64) -> Stream:
         stream.added = int(length)
     if not stream.loaded():
         cursor.fail("stream has an entry above its last id")
-    remaining = cursor.count()
-    while remaining > 0:
-        remaining -= 1
-        name = cursor.string()
-        if name in stream.groups:
-            cursor.fail("duplicate consumer group")
-        _load_group(cursor, stream, name, kind)
-    return stream
 
 
-def _load_group(cursor: Cursor, stream: Stream, name: bytes, kind: i64) -> None:
+def _read_group(cursor: Cursor, stream: Stream, name: bytes, kind: i64) -> StreamGroup:
+    """What stands before a group's pending entries."""
     last_id = (cursor.unsigned(), cursor.unsigned())
     if kind > TYPE_STREAM:
         read = cursor.unsigned()
@@ -186,29 +231,30 @@ def _load_group(cursor: Cursor, stream: Stream, name: bytes, kind: i64) -> None:
             read -= _UNSIGNED
     else:
         read = stream.entries_read_at(last_id)
-    group = stream.create_group(name, last_id, read)
-    remaining: i64 = cursor.count()
-    while remaining > 0:
-        remaining -= 1
+    return stream.create_group(name, last_id, read)
+
+
+def _read_pending(cursor: Cursor, group: StreamGroup, count: i64) -> None:
+    while count > 0:
+        count -= 1
         entry_id = id_at(cursor.take(ID_SIZE), 0)
         delivered = cursor.int64()
         if not group.expect(entry_id, delivered, signed64(cursor.unsigned())):
             cursor.fail("duplicate entry in the pending list of a consumer group")
-    owned: i64 = 0
-    remaining = cursor.count()
-    while remaining > 0:
-        remaining -= 1
-        consumer_name = cursor.string()
-        if consumer_name in group.consumers:
-            cursor.fail("duplicate consumer")
-        seen = cursor.int64()
-        active = cursor.int64() if kind >= TYPE_STREAM_3 else seen
-        consumer = group.create_consumer(consumer_name, seen, active)
-        entries: i64 = cursor.count()
-        owned += entries
-        while entries > 0:
-            entries -= 1
-            if not group.give(id_at(cursor.take(ID_SIZE), 0), consumer):
-                cursor.fail("a consumer's entry is not in the pending list of its group, or is another consumer's")
-    if owned != group.pending.count:
-        cursor.fail("a pending entry without a consumer")
+
+
+def _read_consumer(cursor: Cursor, group: StreamGroup, kind: i64) -> StreamConsumer:
+    """What stands before a consumer's entries."""
+    name = cursor.string()
+    if name in group.consumers:
+        cursor.fail("duplicate consumer")
+    seen = cursor.int64()
+    active = cursor.int64() if kind >= TYPE_STREAM_3 else seen
+    return group.create_consumer(name, seen, active)
+
+
+def _read_owned(cursor: Cursor, group: StreamGroup, consumer: StreamConsumer, count: i64) -> None:
+    while count > 0:
+        count -= 1
+        if not group.give(id_at(cursor.take(ID_SIZE), 0), consumer):
+            cursor.fail("a consumer's entry is not in the pending list of its group, or is another consumer's")
