@@ -1,30 +1,57 @@
 """A small sorted set as one bytes object: its entries in the order of (score, member).
 
-An entry is the score (a double, little-endian), the member's length (one byte; 255: four more bytes hold it), and the
-member.  A *place* is the offset of an entry, or the end.  Redis keeps these sets as listpacks with the scores as text;
-packed doubles can be compared without being parsed.
+An entry is a head of one byte, the score, and the member.  The head's upper two bits are the form of the score: an
+integer of one, two or four bytes or a double of eight, little-endian all of them.  Its lower six are the member's
+length (63: four more bytes, behind the score, hold it).  A *place* is the offset of an entry, or the end.  Redis keeps
+these sets as listpacks with fractional scores as text; here no score has to be parsed.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from librt.strings import BytesWriter, read_f64_le, read_i32_le, write_f64_le, write_i32_le
+from librt.strings import (
+    BytesWriter,
+    read_f64_le,
+    read_i16_le,
+    read_i32_le,
+    write_f64_le,
+    write_i16_le,
+    write_i32_le,
+)
 from librt.vecs import append, vec
-from mypy_extensions import i32, i64, u8
+from mypy_extensions import i16, i32, i64, u8
 
-_LONG: Final = 255
+# The head: 1 << form is the size of the score.
+_FORM: Final = 6
+_BYTE: Final = 0
+_SHORT: Final = 1
+_INTEGER: Final = 2
+_DOUBLE: Final = 3
+_LONG: Final = 63
 
 
 def entry(score: float, member: bytes) -> bytes:
     """One entry.  It has no negative zero: in a listpack, which Redis uses here, whole scores are integers."""
     out = BytesWriter()
-    write_f64_le(out, score + 0.0)
     size: i64 = len(member)
-    if size < _LONG:
-        out.append(u8(size))
+    head: i64 = size if size < _LONG else _LONG
+    whole: i64 = 0
+    if -2147483648.0 <= score <= 2147483647.0:
+        whole = i64(int(score))
+    if float(whole) != score:
+        out.append(u8(_DOUBLE << _FORM | head))
+        write_f64_le(out, score)
+    elif -128 <= whole <= 127:
+        out.append(u8(_BYTE << _FORM | head))
+        out.append(u8(whole & 255))
+    elif -32768 <= whole <= 32767:
+        out.append(u8(_SHORT << _FORM | head))
+        write_i16_le(out, i16(whole))
     else:
-        out.append(_LONG)
+        out.append(u8(_INTEGER << _FORM | head))
+        write_i32_le(out, i32(whole))
+    if size >= _LONG:
         write_i32_le(out, i32(size))
     out.write(member)
     return out.getvalue()
@@ -32,23 +59,40 @@ def entry(score: float, member: bytes) -> bytes:
 
 def entry_end(packed: bytes, place: i64) -> i64:
     """The place behind an entry."""
-    size: i64 = packed[place + 8]
+    head: i64 = packed[place]
+    start: i64 = place + 1 + (1 << (head >> _FORM))
+    size: i64 = head & _LONG
     if size < _LONG:
-        return place + 9 + size
-    return place + 13 + i64(read_i32_le(packed, place + 9))
+        return start + size
+    return start + 4 + i64(read_i32_le(packed, start))
 
 
 def score_at(packed: bytes, place: i64) -> float:
     """The score of an entry."""
-    return read_f64_le(packed, place)
+    head: i64 = packed[place]
+    form: i64 = head >> _FORM
+    if form == _DOUBLE:
+        return read_f64_le(packed, place + 1)
+    whole: i64
+    if form == _BYTE:
+        whole = packed[place + 1]
+        if whole > 127:
+            whole -= 256
+    elif form == _SHORT:
+        whole = i64(read_i16_le(packed, place + 1))
+    else:
+        whole = i64(read_i32_le(packed, place + 1))
+    return float(whole)
 
 
 def member_at(packed: bytes, place: i64) -> bytes:
     """The member of an entry."""
-    size: i64 = packed[place + 8]
+    head: i64 = packed[place]
+    start: i64 = place + 1 + (1 << (head >> _FORM))
+    size: i64 = head & _LONG
     if size < _LONG:
-        return packed[place + 9 : place + 9 + size]
-    return packed[place + 13 : place + 13 + i64(read_i32_le(packed, place + 9))]
+        return packed[start : start + size]
+    return packed[start + 4 : start + 4 + i64(read_i32_le(packed, start))]
 
 
 def find(packed: bytes, member: bytes) -> i64:
@@ -60,10 +104,11 @@ def find(packed: bytes, member: bytes) -> i64:
     total: i64 = len(packed)
     place: i64 = 0
     while place < total:
-        length: i64 = packed[place + 8]
+        head: i64 = packed[place]
+        length: i64 = head & _LONG
+        start: i64 = place + 1 + (1 << (head >> _FORM))
         if length == size:
             # Members tend to differ at their ends.
-            start: i64 = place + 9
             if size == 0:
                 return place
             if packed[start + size - 1] == last:
@@ -74,7 +119,7 @@ def find(packed: bytes, member: bytes) -> i64:
                     return place
             place = start + size
         elif length < _LONG:
-            place += 9 + length
+            place = start + length
         else:
             place = entry_end(packed, place)
     return -1
@@ -83,7 +128,7 @@ def find(packed: bytes, member: bytes) -> i64:
 def _find_long(packed: bytes, member: bytes) -> i64:
     place: i64 = 0
     while place < len(packed):
-        if packed[place + 8] == _LONG and member_at(packed, place) == member:
+        if packed[place] & _LONG == _LONG and member_at(packed, place) == member:
             return place
         place = entry_end(packed, place)
     return -1
@@ -93,7 +138,7 @@ def spot(packed: bytes, place: i64, score: float, member: bytes) -> i64:
     """Where an entry belongs, at this place or behind it."""
     total: i64 = len(packed)
     while place < total:
-        other = read_f64_le(packed, place)
+        other = score_at(packed, place)
         if other > score or (other == score and member_at(packed, place) > member):
             break
         place = entry_end(packed, place)
@@ -125,7 +170,7 @@ def rank_of_score(packed: bytes, score: float, after: bool) -> i64:
     place: i64 = 0
     rank: i64 = 0
     while place < total:
-        other = read_f64_le(packed, place)
+        other = score_at(packed, place)
         if other > score or (other == score and not after):
             break
         place = entry_end(packed, place)
@@ -149,7 +194,7 @@ def scores_of(packed: bytes, first: i64, last: i64) -> vec[float]:
     place = nth(packed, first)
     found = vec[float](capacity=last - first)
     while first < last:
-        found = append(found, read_f64_le(packed, place))
+        found = append(found, score_at(packed, place))
         place = entry_end(packed, place)
         first += 1
     return found

@@ -12,6 +12,7 @@ server is loading.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -112,9 +113,12 @@ class Loader:
         self._engine.instance.dirty = 0
 
     def _flush(self) -> None:
-        self._engine.instance.keyspace.functions = []
-        for db in self._engine.instance.keyspace.databases:
+        keyspace = self._engine.instance.keyspace
+        keyspace.functions = []
+        for db in keyspace.databases:
             db.flush()
+        # The dataset is not to be there twice.
+        keyspace.free(math.inf, time.perf_counter)
 
     def _load(self, appendonly: bool) -> Iterator[None]:
         begun = time.monotonic()

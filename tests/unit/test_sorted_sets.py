@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from librt.vecs import vec
 
+from durastore.keyspace import packed_scores
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.order import BRANCH, LEAF, Branch, Leaf, Node, Order, build_order
 from durastore.keyspace.scores import CHUNK, Scores
@@ -313,3 +314,31 @@ def test_a_large_set_is_copied_without_being_touched() -> None:
     assert value.find(b"9") == 9.0
     assert twin.size() == value.size() - 1
     assert twin.rank(b"777", twin.find(b"777")) == 0
+
+
+EDGES = [
+    0.0, 1.0, -1.0, 127.0, 128.0, -128.0, -129.0, 32767.0, 32768.0, -32768.0, -32769.0, 2147483647.0, 2147483648.0,
+    -2147483648.0, -2147483649.0, 0.5, -127.5, 1e300, 5e-324, math.inf, -math.inf, 2.0**53, float(1 << 63),
+]  # fmt: skip
+
+
+def test_every_score_has_a_form_that_keeps_it() -> None:
+    packed = b""
+    for score in EDGES:
+        for size in (0, 1, 62, 63, 64, 70_000):
+            one = packed_scores.entry(score, b"m" * size)
+            assert packed_scores.score_at(b"xx" + one, 2) == score
+            assert packed_scores.member_at(b"xx" + one, 2) == b"m" * size
+            assert packed_scores.entry_end(b"xx" + one + b"xx", 2) == 2 + len(one)
+            assert packed_scores.find(b"" + one, b"m" * size) == 0
+            assert packed_scores.find(b"" + one, b"n" * size) == (0 if size == 0 else -1)
+        packed += one
+    assert math.copysign(1.0, packed_scores.score_at(packed_scores.entry(-0.0, b""), 0)) == 1.0
+
+
+def test_a_small_score_takes_little() -> None:
+    """A listpack, which Redis uses, takes four bytes beside a short member for such a score, and ten for a long one."""
+    assert len(packed_scores.entry(100.0, b"member")) == 6 + 2
+    assert len(packed_scores.entry(-30_000.0, b"member")) == 6 + 3
+    assert len(packed_scores.entry(1_700_000_000.0, b"member")) == 6 + 5
+    assert len(packed_scores.entry(1.5, b"member")) == 6 + 9
