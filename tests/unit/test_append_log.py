@@ -23,6 +23,7 @@ class SmallFile(File):
         self.room = 1 << 30
         self.sync_error = 0
         self.syncs = 0
+        self.cut_error = 0
 
     def write(self, data: bytes) -> int:
         taken = min(len(data), self.room - len(self.data))
@@ -37,6 +38,8 @@ class SmallFile(File):
         self.syncs += 1
 
     def truncate(self, size: int) -> None:
+        if self.cut_error:
+            raise OSError(self.cut_error, "Input/output error")
         self.data = self.data[:size]
 
     def close(self) -> None:
@@ -50,6 +53,10 @@ class SmallDisk(RealDisk):
 
     def append(self, path: str) -> File:
         return self.others.get(path, self.file)
+
+    def create(self, path: str) -> File:
+        self.others[path] = SmallFile()
+        return self.others[path]
 
 
 class Bytes(Source):
@@ -154,6 +161,7 @@ async def test_a_failed_fsync_is_never_an_ok_and_needs_a_new_base() -> None:
     disk.file.sync_error = errno.EIO
     assert not log.flush_now()
     assert "failure" in events
+    assert ".distrusted" in disk.others, "a server that is killed now, and started again, must know"
     assert not [event for event in events if event.startswith("durable")]
     assert log.refusal() is not None
     disk.file.sync_error = 0
@@ -163,6 +171,30 @@ async def test_a_failed_fsync_is_never_an_ok_and_needs_a_new_base() -> None:
     log.switch(AofWriter(disk, "new", 0, False))
     log.rewritten()
     assert log.refusal() is None
+
+
+def test_nobody_waits_for_a_file_whose_end_could_not_be_restored() -> None:
+    """Nothing is taken for durable before it is mended: who waits would hold up all who ask after him."""
+    disk = SmallDisk()
+    log, events = opened(disk)
+    assert log.append(command(1), 1)
+    assert log.wait_for_disk()
+    disk.file.room = len(disk.file.data) + 20
+    disk.file.cut_error = errno.EIO
+    assert not log.append(command(2), 2)
+    assert "failure" in events
+    assert not log.wait_for_disk()
+
+
+def test_a_log_that_was_turned_off_refuses_nothing() -> None:
+    disk = SmallDisk()
+    log, events = opened(disk)
+    assert log.append(command(1), 1)
+    log.switch(None)
+    disk.file.sync_error = errno.EIO
+    log._sync_here()
+    assert log.refusal() is None, "nothing would ever mend it"
+    assert "failure" not in events
 
 
 def test_a_failed_rewrite_leaves_what_is_owed_to_the_log() -> None:

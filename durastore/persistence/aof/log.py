@@ -19,6 +19,7 @@ from collections.abc import Callable
 import trio
 
 from durastore.engine.journal import Journal, JournalSink
+from durastore.persistence.aof.distrust import leave_mark
 from durastore.persistence.aof.manifest import AofError
 from durastore.persistence.aof.syncing import SyncJob, SyncThread
 from durastore.persistence.aof.writer import AofWriter
@@ -208,11 +209,17 @@ class AppendLog(JournalSink):
             writer.append_all(stretches)
         except AofError as error:
             self._unwritten = b"".join([data for data, _ in stretches])
-            self.trusted = self.trusted and writer.trusted
             self._fail(str(error))
+            self._look_at_end(writer)
             return False
         self._want_sync()
         return self.error is None
+
+    def _look_at_end(self, writer: AofWriter) -> None:
+        """Nobody is kept waiting for a file that ends in half a stretch: it has to be mended first."""
+        if not writer.trusted:
+            self.trusted = False
+            self._on_failure()
 
     def _write_postponed(self) -> bool:
         """Writes what was kept, unless it is to be kept on; False where that failed."""
@@ -256,8 +263,8 @@ class AppendLog(JournalSink):
                 writer.append(self._unwritten, now)
         except AofError as error:
             self.error = str(error)
-            self.trusted = writer.trusted
             self._on_state()
+            self._look_at_end(writer)
             return
         self._unwritten = b""
         self._recovered("AOF write error looks solved, writes are accepted again.")
@@ -317,11 +324,9 @@ class AppendLog(JournalSink):
 
     def _conclude(self, job: SyncJob) -> None:
         if job.error is not None:
-            self.trusted = False
-            self.sealing = False
-            self._pages_lost = True
-            self._fail(f"fsync: {job.error.strerror or job.error}")
-            self._on_failure()
+            leave_mark(self._disk, self.settings.folder, self.settings.filename)
+            if self.writer is not None:
+                self.distrust(f"fsync: {job.error.strerror or job.error}")
             return
         self.last_good = time.monotonic()
         if not self._retired:
@@ -334,6 +339,14 @@ class AppendLog(JournalSink):
         self._reached(job.target)
         if not written:
             self._on_failure()
+
+    def distrust(self, reason: str) -> None:
+        """An fsync of the present file has failed: writes are refused until a rewrite has put a base in its place."""
+        self.trusted = False
+        self.sealing = False
+        self._pages_lost = True
+        self._fail(reason)
+        self._on_failure()
 
     def _reached(self, target: int) -> None:
         if self._reliable() and target > self.durable:

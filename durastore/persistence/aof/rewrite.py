@@ -16,6 +16,7 @@ from collections.abc import Callable
 import trio
 
 from durastore.keyspace.database import Keyspace
+from durastore.persistence.aof.distrust import is_marked, leave_mark, remove_mark
 from durastore.persistence.aof.history import expire_history
 from durastore.persistence.aof.log import AppendLog, LogSettings
 from durastore.persistence.aof.manifest import (
@@ -128,20 +129,30 @@ class Rewriter:
             base = self._next_base()
             self._write_base_now(base)
             self._manifest.base = base
+            remove_mark(self._disk, settings.folder, settings.filename)
         if not self._manifest.increments:
             self._manifest.increments.append(self._new_increment(self._manifest))
         self._put_in_place(self._manifest)
         self._remove_old(self._manifest)
         last = self._manifest.increments[-1]
         writer = AofWriter(self._disk, self._path(last), self._size(last), settings.timestamps)
-        # What a server that was killed has written is on disk before anybody reads it.
+        try:
+            self._sync_increments(writer)
+        except OSError:
+            leave_mark(self._disk, settings.folder, settings.filename)
+            raise
+        self._log.switch(writer)
+        self._measure()
+        if is_marked(self._disk, settings.folder, settings.filename):
+            self._log.distrust("an fsync had failed before the server was started")
+
+    def _sync_increments(self, last: AofWriter) -> None:
+        """What a server that was killed has written is on disk before anybody reads it."""
         for each in self._manifest.increments[:-1]:
             file = self._disk.append(self._path(each))
             file.fsync()
             file.close()
-        writer.file.fsync()
-        self._log.switch(writer)
-        self._measure()
+        last.file.fsync()
 
     def _measure(self) -> None:
         files = [*([self._manifest.base] if self._manifest.base else []), *self._manifest.increments[:-1]]
@@ -357,6 +368,8 @@ class Rewriter:
         self.last_seconds = int(time.monotonic() - self.started)
         if switched:
             self._log.rewritten()
+            if self._log.trusted:
+                remove_mark(self._disk, self._settings.folder, self._settings.filename)
         self._measure()
         log.info("Background AOF rewrite finished successfully")
 

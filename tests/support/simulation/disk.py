@@ -175,7 +175,7 @@ class Faults:
             rate = chance.choice([0.02, 0.1, 0.5, 1.0])
             self.stretches.append((begin, begin + chance.choice([0.05, 0.5, 2.0]), rate, chance.random() < 0.4))
 
-    def strike(self, operation: str, now: float) -> OSError | None:
+    def strike(self, operation: str, path: str, now: float) -> OSError | None:
         """The error with which a call fails."""
         if self.over:
             return None
@@ -278,7 +278,7 @@ class SimulatedDisk(Disk):
         self.calls += 1
         world.pause(self.faults.delay(operation))
         self.before(operation, path)
-        return self.faults.strike(operation, self.now())
+        return self.faults.strike(operation, path, self.now())
 
     def _do(self, operation: str, path: str) -> None:
         error = self.call(operation, path)

@@ -87,6 +87,11 @@ def trust_after_failed_fsync(machine: Machine, patch: pytest.MonkeyPatch) -> Non
     thread.run_here = forgiving_here
 
 
+def forget_the_mark(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """A server that is started again does not know that an fsync had failed."""
+    patch.setattr(rewrite, "is_marked", lambda disk, folder, prefix: False)
+
+
 BUGS: Final[dict[str, Plant]] = {
     "skip-folder-fsync": skip_folder_fsync,
     "skip-base-fsync": skip_base_fsync,
@@ -94,4 +99,5 @@ BUGS: Final[dict[str, Plant]] = {
     "acknowledge-early": acknowledge_early,
     "manifest-first": manifest_first,
     "trust-after-failed-fsync": trust_after_failed_fsync,
+    "forget-the-mark": forget_the_mark,
 }

@@ -13,6 +13,7 @@ import trio
 
 from durastore.engine.engine import Engine
 from durastore.keyspace.limits import Limits
+from durastore.persistence.aof.distrust import is_marked
 from durastore.persistence.rdb import RdbWriter
 from support.engines import engine
 from support.simulation import world
@@ -105,10 +106,20 @@ class Life:
             if mark.digest() not in self._seen:
                 self._seen.add(mark.digest())
                 call = f"{machine.disk.calls} ({operation} {path})"
-                alive = outcome == "everything" and not machine.disk.has_lost() and self._outcomes.random() < 0.1
+                alive = outcome == "everything" and self._goes_on(machine)
                 self.crashes.append(
                     Crash(call, outcome, files, promise, damaged, machine.disk.twin() if alive else None)
                 )
+
+    def _goes_on(self, machine: Machine) -> bool:
+        """Whether it is tried what a server does that was killed, on the disk as it is, with all that a cache hides.
+
+        Nobody can tell what an fsync has lost where the process was killed before it could mark the log.
+        """
+        if machine.disk.has_lost():
+            settings = machine.server.log.settings
+            return is_marked(machine.disk, settings.folder, settings.filename)
+        return self._outcomes.random() < 0.1
 
     def judge(self, machine: Machine) -> None:
         """Starts from all that crashes have left so far."""
@@ -247,7 +258,10 @@ class Life:
         crashes = [crash for crash in self.crashes if not crash.damaged]
         killed = [crash for crash in crashes if crash.disk is not None]
         chosen = self.chance.sample(crashes, min(AGAIN, len(crashes)))
-        for crash in [*chosen, *self.chance.sample(killed, min(1, len(killed)))]:
+        for lost in (False, True):
+            alike = [crash for crash in killed if crash.disk is not None and crash.disk.has_lost() == lost]
+            chosen += self.chance.sample(alike, min(1, len(alike)))
+        for crash in chosen:
             disk = crash.disk
             if disk is None:
                 disk = SimulatedDisk(random.Random(self.seed), Faults(random.Random(self.seed)), self.now)
@@ -263,17 +277,21 @@ class Life:
             async with trio.open_nursery() as nursery:
                 if not await machine.boot(nursery):
                     raise Violation(f"no second start after a crash in call {crash.call}, {crash.outcome} left")
-                if self.directives["appendfsync"] == "always":
-                    # What a read may tell by now.
-                    self.ledger.promise(Promise(machine.listed()))
+                self._promise_reads(machine)
                 self._note(machine, "the second life begins", "")
                 await trio.sleep(1.5)
+                self._promise_reads(machine)
                 self._note(machine, "the second life", "")
                 disk.before = lambda operation, path: None
                 nursery.cancel_scope.cancel()
             machine.end()
             self.report.second += self.report.crashes - before
             self.judge(machine)
+
+    def _promise_reads(self, machine: Machine) -> None:
+        """What a read may tell by now must not be lost."""
+        if self.directives["appendfsync"] == "always" and machine.server.log._reliable():
+            self.ledger.promise(Promise(machine.listed()))
 
 
 def live(seed: int, judging: Engine, plant: Plant | None = None, draws: int = 1) -> Report:
