@@ -1,7 +1,11 @@
-"""What users of Redis and of its kin have reported, done to a real server: each test names the report."""
+"""What users of Redis and of its kin have reported, done to a real server: each test names the report.
+
+Further ones: ``tests/unit/test_snapshot_budget.py`` and ``test_overdue.py``.
+"""
 
 from __future__ import annotations
 
+import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.resp import request
-from support.servers import Server, redis_server
+from support.servers import Server, free_port, redis_server
 
 Starter = Callable[..., Server]
 LOG = Path("appendonlydir") / "appendonly.aof.1.incr.aof"
@@ -119,3 +123,69 @@ def test_nobody_waits_for_a_save(start_durastore: Starter, command: str) -> None
     over.set()
     thread.join()
     assert longest < 0.5, f"a write took {longest:.3f} s"
+
+
+def memory(server: Server, field: str) -> int:
+    """A figure of the process, in bytes."""
+    assert server.pid is not None
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith(field + ":")).split()[1]) * 1024
+
+
+@pytest.mark.parametrize("command", ["BGSAVE", "BGREWRITEAOF"])
+def test_a_save_takes_no_second_copy_of_the_data(start_durastore: Starter, command: str) -> None:
+    """redis#9030, #1154, #1823: a fork, and as much memory again where everything is overwritten meanwhile.
+
+    Here it is the keys that were overwritten and not yet saved: a third of the data or so (see the README).
+    """
+    server = start_durastore(appendonly="yes", appendfsync="no", save="", auto_aof_rewrite_percentage="0")
+    empty = memory(server, "VmRSS")
+    keys = [[f"key:{i}" for i in range(start, start + 1000)] for start in range(0, 100_000, 1000)]
+
+    def fill(letter: str) -> None:
+        for names in keys:
+            server.call("MSET", *(word for name in names for word in (name, letter * 200)))
+
+    fill("a")
+    full = memory(server, "VmRSS")
+    server.call("CONFIG", "SET", "snapshot-cpu-percent", "20")
+    Path(f"/proc/{server.pid}/clear_refs").write_text("5")
+    server.call(command)
+    field = {"BGSAVE": "rdb_bgsave_in_progress", "BGREWRITEAOF": "aof_rewrite_in_progress"}[command]
+    assert server.info("persistence", field) == "1"
+    assert Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text() == "", "a child was forked"
+    fill("b")
+    server.until_info("persistence", field, "0")
+    cost = (memory(server, "VmHWM") - full) / (full - empty)
+    assert cost < 0.8, f"{cost:.2f} of the data"
+
+
+def test_a_save_that_silently_stops_is_told_of_everywhere(start_durastore: Starter) -> None:
+    """dragonfly#4257: the last good snapshot was weeks old, and nothing had told of it."""
+    server = start_durastore(http_port=str(free_port()), save="1 1000000", rdb_save_age_warning="1")
+    assert get(server, "/readyz") == (200, "ok\n")
+    server.call("SET", "a", "1")
+    server.until_info("persistence", "rdb_save_overdue", "1")
+    assert int(server.info("persistence", "rdb_last_save_age_sec")) > 1
+    status, text = get(server, "/readyz")
+    assert status == 503
+    assert text == "the last good snapshot is older than rdb-save-age-warning\n"
+    assert get(server, "/healthz") == (200, "ok\n")
+    metrics = get(server, "/metrics")[1]
+    assert "\ndurastore_rdb_save_overdue 1.0\n" in metrics
+    assert "\ndurastore_rdb_last_save_age_seconds " in metrics
+    assert "and 1 changes have come since (rdb-save-age-warning 1)" in server.log_tail()
+    server.call("SAVE")
+    server.until_info("persistence", "rdb_save_overdue", "0")
+    assert get(server, "/readyz") == (200, "ok\n")
+
+
+def get(server: Server, path: str) -> tuple[int, str]:
+    """What an HTTP probe hears."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(server.directives["http-port"]), timeout=20)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
+import trio
 
+from durastore.server.http import unready
 from durastore.server.info import render_info
 from durastore.server.overdue import Debt
 from durastore.server.server import Server
@@ -67,20 +70,33 @@ def test_nobody_is_warned_who_takes_no_snapshots() -> None:
 
 
 async def test_an_fsync_that_does_not_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As dragonfly#4257 asks for snapshots: an age, a threshold, and whoever watches is told."""
     disk = MemoryDisk()
     server = make_server(tmp_path, disk, appendonly="yes", appendfsync="everysec", aof_fsync_age_warning="5")
     async with running(server) as life:
         client = await life.connect()
         assert client is not None
         assert told(server, "aof_fsync_overdue") == "0"
-        broken = OSError(5, "broken on purpose")
-        disk.fault = lambda operation, path: broken if operation == "fsync" else None
+        go = threading.Event()
+
+        def hang(operation: str, path: str) -> None:
+            if operation == "fsync":
+                assert go.wait(20)
+
+        disk.fault = hang
         await client.call("SET", "a", "1")
         now = server.log.last_good
         for seconds in (0, 3, 9):
             server.debts.look(now + seconds)
         assert told(server, "aof_fsync_overdue") == "1"
         assert "The last good fsync of the append only file was 9 seconds ago" in caplog.text
-        disk.fault = None
-        assert server.log.flush_now() or server.log.error is not None
+        assert unready(server) == ["the last good fsync is longer ago than aof-fsync-age-warning"]
+        go.set()
+        with trio.fail_after(20):
+            while server.log.behind():
+                await trio.sleep(0.01)
+        server.debts.look(now + 10)
+        assert told(server, "aof_fsync_overdue") == "0"
+        assert unready(server) == []
+        assert "The append only file is on disk again" in caplog.text
         await client.close()

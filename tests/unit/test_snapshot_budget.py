@@ -1,4 +1,8 @@
-"""``snapshot-cpu-percent``: a background snapshot takes short slices, and no more than its share of the time."""
+"""``snapshot-cpu-percent``: a background snapshot takes short slices, and no more than its share of the time.
+
+dragonfly#5625 and #2389: a snapshot took all there was, and clients waited.  How long they do wait here is looked at in
+``tests/crash/test_reported_cases.py``.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,13 @@ from typing import Any, Final
 import pytest
 
 from durastore.engine.journal import JournalSink
+from durastore.persistence import saver
 from durastore.persistence.aof import rewrite
+from durastore.persistence.aof.log import AppendLog
+from durastore.persistence.aof.manifest import Manifest
+from durastore.persistence.aof.writer import AofWriter
+from durastore.persistence.disk import Disk
+from support.simulation.disk import SimulatedFile
 from support.simulation.machine import Machine
 from support.simulation.play import Plant
 
@@ -92,6 +98,70 @@ def forget_the_mark(machine: Machine, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(rewrite, "is_marked", lambda disk, folder, prefix: False)
 
 
+def retry_after_failed_fsync(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """A failed fsync refuses writes until the file can be written again, and not until there is a new base."""
+    log = machine.server.log
+    failed = log._on_failure
+
+    def forget() -> None:
+        failed()
+        log.trusted = True
+        log._pages_lost = False
+
+    log._on_failure = forget
+
+
+class Unsealed:
+    """A log that goes on in a new file before the old one is sure."""
+
+    def __init__(self, log: AppendLog) -> None:
+        self.__dict__["log"] = log
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.log, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.log, name, value)
+
+    def switch(self, writer: AofWriter | None) -> None:
+        self.log.switch(writer)
+        self.log.sealing = False
+
+
+def skip_sealing(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """A rewrite has the log go on in its new file before the old one is sure."""
+    rewriter: Any = machine.server.rewriter
+    rewriter._log = Unsealed(machine.server.log)
+
+
+def remove_before_manifest(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """A rewrite removes the old files before the manifest without them is in place."""
+    store = rewrite.store_manifest
+
+    def remove_and_store(disk: Disk, folder: str, prefix: str, manifest: Manifest) -> None:
+        for each in manifest.history:
+            if disk.exists(f"{folder}/{each.name}"):
+                disk.remove(f"{folder}/{each.name}")
+        store(disk, folder, prefix, manifest)
+
+    patch.setattr(rewrite, "store_manifest", remove_and_store)
+
+
+def skip_snapshot_folder_fsync(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """A snapshot counts as taken before its name is sure."""
+    patch.setattr(saver, "publish", lambda disk, temporary, path: disk.rename(temporary, path))
+
+
+def ignore_short_writes(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """Who writes takes it for granted that all of it was taken."""
+    patch.setattr(SimulatedFile, "write_all", lambda self, data: self.write(data))
+
+
+def skip_fsync_at_start(machine: Machine, patch: pytest.MonkeyPatch) -> None:
+    """What a server that was killed has written is shown before it is sure."""
+    patch.setattr(rewrite.Rewriter, "_sync_increments", lambda self, last: None)
+
+
 BUGS: Final[dict[str, Plant]] = {
     "skip-folder-fsync": skip_folder_fsync,
     "skip-base-fsync": skip_base_fsync,
@@ -100,4 +170,10 @@ BUGS: Final[dict[str, Plant]] = {
     "manifest-first": manifest_first,
     "trust-after-failed-fsync": trust_after_failed_fsync,
     "forget-the-mark": forget_the_mark,
+    "retry-after-failed-fsync": retry_after_failed_fsync,
+    "skip-sealing": skip_sealing,
+    "remove-before-manifest": remove_before_manifest,
+    "skip-snapshot-folder-fsync": skip_snapshot_folder_fsync,
+    "ignore-short-writes": ignore_short_writes,
+    "skip-fsync-at-start": skip_fsync_at_start,
 }
