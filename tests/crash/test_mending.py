@@ -12,12 +12,15 @@ import logging
 import os
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import trio
 
 from durastore.persistence.aof import rewrite
+from support.disks import MemoryDisk
 from support.engines import engine
+from support.inprocess import Running, make_server, running
 from support.resp import request
 from support.simulation import world
 from support.simulation.load import Asked
@@ -257,3 +260,81 @@ def test_any_disk_call_of_a_rewrite_fails(count: int) -> None:
         tried += 1
         number += STRIDE
     assert tried * STRIDE > 10
+
+
+class Sick(MemoryDisk):
+    """A disk on which what ``fails`` names by operation and end of the path fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails: list[tuple[str, str]] = []
+        self.fault = self._strike
+
+    def _strike(self, operation: str, path: str) -> OSError | None:
+        if any(operation == each and path.endswith(end) for each, end in self.fails):
+            return OSError(errno.EIO, os.strerror(errno.EIO))
+        return None
+
+    def killed(self) -> Sick:
+        """The disk as the next server finds it."""
+        disk = Sick()
+        disk.names, disk.synced_names, disk.folders = self.names, self.synced_names, self.folders
+        return disk
+
+
+async def reply(run: Running, *words: str) -> bytes | None:
+    session = await run.connect()
+    assert session is not None
+    answer = await session.call(*words)
+    await session.close()
+    return answer
+
+
+async def mended(run: Running) -> None:
+    """Returns when the server has started, and accepts writes again."""
+    assert await reply(run, "PING") == b"+PONG\r\n"
+    with trio.fail_after(20):
+        while run.server.engine.write_refusal is not None:
+            await trio.sleep(0.001)
+
+
+async def test_the_mark_stays_until_there_is_a_new_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewrite, "MEND_DELAY", 0)
+    disk = Sick()
+    mark = f"{tmp_path}/appendonlydir/appendonly.aof.distrusted"
+    no_base = ("create", ".base.rdb")
+    async with running(make_server(tmp_path, disk, appendonly="yes", appendfsync="always")) as run:
+        assert await reply(run, "SET", "k", "1") == b"+OK\r\n"
+        disk.fails = [("fsync", ".incr.aof"), no_base]
+        assert await reply(run, "SET", "k", "2") is None
+    for _ in range(2):
+        disk = disk.killed()
+        disk.fails = [no_base]
+        assert mark in disk.names
+        async with running(make_server(tmp_path, disk, appendonly="yes", appendfsync="always")) as run:
+            answer = await reply(run, "SET", "k", "3")
+            assert answer is not None
+            assert answer.startswith(b"-MISCONF")
+    disk = disk.killed()
+    async with running(make_server(tmp_path, disk, appendonly="yes", appendfsync="always")) as run:
+        await mended(run)
+        assert mark not in disk.names
+        assert await reply(run, "SET", "k", "4") == b"+OK\r\n"
+
+
+async def test_an_fsync_that_fails_at_the_start_is_not_forgotten_by_the_next(tmp_path: Path) -> None:
+    """Who supervises the server starts it again at once."""
+    disk = Sick()
+    async with running(make_server(tmp_path, disk, appendonly="yes", appendfsync="always")) as run:
+        assert await reply(run, "SET", "k", "1") == b"+OK\r\n"
+    disk = disk.killed()
+    disk.fails = [("fsync", ".incr.aof")]
+    async with running(make_server(tmp_path, disk, appendonly="yes", appendfsync="always")) as run:
+        await run.ended.wait()
+        assert run.status == 1
+    disk = disk.killed()
+    server = make_server(tmp_path, disk, appendonly="yes", appendfsync="always")
+    async with running(server) as run:
+        await mended(run)
+        assert server.rewriter.rewrites == 1, "a new base was written first"
+        assert await reply(run, "GET", "k") == b"1"

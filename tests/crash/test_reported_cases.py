@@ -140,11 +140,11 @@ def test_a_save_takes_no_second_copy_of_the_data(start_durastore: Starter, comma
     """
     server = start_durastore(appendonly="yes", appendfsync="no", save="", auto_aof_rewrite_percentage="0")
     empty = memory(server, "VmRSS")
-    keys = [[f"key:{i}" for i in range(start, start + 1000)] for start in range(0, 100_000, 1000)]
+    keys = [[f"key:{i}" for i in range(start, start + 1000)] for start in range(0, 50_000, 1000)]
 
     def fill(letter: str) -> None:
         for names in keys:
-            server.call("MSET", *(word for name in names for word in (name, letter * 200)))
+            server.call("MSET", *(word for name in names for word in (name, letter * 300)))
 
     fill("a")
     full = memory(server, "VmRSS")
@@ -157,6 +157,7 @@ def test_a_save_takes_no_second_copy_of_the_data(start_durastore: Starter, comma
     fill("b")
     server.until_info("persistence", field, "0")
     cost = (memory(server, "VmHWM") - full) / (full - empty)
+    print(f"COST {cost:.2f}")
     assert cost < 0.8, f"{cost:.2f} of the data"
 
 
@@ -166,7 +167,7 @@ def test_a_save_that_silently_stops_is_told_of_everywhere(start_durastore: Start
     assert get(server, "/readyz") == (200, "ok\n")
     server.call("SET", "a", "1")
     server.until_info("persistence", "rdb_save_overdue", "1")
-    assert int(server.info("persistence", "rdb_last_save_age_sec")) > 1
+    assert int(server.info("persistence", "rdb_last_save_age_sec")) >= 1
     status, text = get(server, "/readyz")
     assert status == 503
     assert text == "the last good snapshot is older than rdb-save-age-warning\n"

@@ -169,7 +169,10 @@ async def test_a_failed_fsync_is_never_an_ok_and_needs_a_new_base() -> None:
     assert log.refusal() is not None, "a later fsync that succeeds says nothing about the pages that are gone"
     log.rewriting = True
     log.switch(AofWriter(disk, "new", 0, False))
+    log._sync_here()
+    assert log.durable == 0, "the base that holds what was lost is not there yet"
     log.rewritten()
+    assert log.durable == len(command(1))
     assert log.refusal() is None
 
 
