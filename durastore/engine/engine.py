@@ -486,8 +486,8 @@ class Engine(Dispatcher):
             return instance.debug_allowed or (instance.debug_allowed_here and client.local)
         return instance.modules_allowed or (instance.modules_allowed_here and client.local)
 
-    def holds(self, command: Command, client: Client) -> bool:
-        """Whether CLIENT PAUSE makes this command wait."""
+    def holds(self, command: Command, client: Client, argv: list[bytes]) -> bool:
+        """Whether CLIENT PAUSE makes this request wait."""
         if self.paused_until == 0 or command.flags & UNPAUSED or client.replaying:
             return False
         if self.instance.now >= self.paused_until:
@@ -497,11 +497,16 @@ class Engine(Dispatcher):
         if not self.paused_writes_only:
             return True
         if command.name == b"exec":
-            for argv in client.queue:
-                queued = self.find(argv)
-                if queued is not None and queued.flags & (WRITE | MAY_REPLICATE):
-                    return True
-            return False
+            return any(self._may_write(self.find(queued), queued) for queued in client.queue)
+        return self._may_write(command, argv)
+
+    def _may_write(self, command: Command | None, argv: list[bytes]) -> bool:
+        """Whether a request may have effects; a program that declares its flags says so itself."""
+        assert command is not None
+        if command.flags & RUNS_OTHERS:
+            flags = self.programs.declared(command.name, argv)
+            if not flags & UNDECLARED:
+                return not flags & NO_WRITES
         return (command.flags & (WRITE | MAY_REPLICATE)) != 0
 
     def queue(self, client: Client, command: Command, argv: list[bytes]) -> bool:

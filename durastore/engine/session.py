@@ -265,7 +265,7 @@ class Session(Blockable):
             engine.reject(client, command, complaint, True)
         else:
             assert command is not None
-            if engine.holds(command, client):
+            if engine.holds(command, client, argv):
                 client.reply_skip = skipping
                 self._hold(request)
                 return

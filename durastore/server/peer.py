@@ -6,6 +6,7 @@ import socket
 
 # An answer is one line; whoever sends more than this without a line end is no Redis server.
 _LONGEST_LINE = 64 * 1024
+_NOT_WRITTEN = b"IOERR error or timeout writing to target instance"
 
 
 def ask_server(host: bytes, port: bytes, timeout: float, requests: list[list[bytes]]) -> tuple[list[bytes], bytes]:
@@ -16,13 +17,16 @@ def ask_server(host: bytes, port: bytes, timeout: float, requests: list[list[byt
     answers: list[bytes] = []
     try:
         sock = socket.create_connection((host.decode(), int(port)), timeout)
+    except ConnectionRefusedError:
+        # Redis hears of it when it writes.
+        return answers, _NOT_WRITTEN
     except (OSError, ValueError, OverflowError):
         return answers, b"IOERR error or timeout connecting to the client"
     with sock:
         try:
             sock.sendall(b"".join(_encode(request) for request in requests))
         except OSError:
-            return answers, b"IOERR error or timeout writing to target instance"
+            return answers, _NOT_WRITTEN
         received = b""
         while len(answers) < len(requests):
             try:

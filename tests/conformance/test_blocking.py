@@ -309,6 +309,17 @@ SCENES = {
         p> client unblock {b}
         b<
     """,
+    "a pause lets programs pass that do not write": r"""
+        p> client pause 100000 write
+        a> eval "#!lua flags=no-writes\nreturn 1" 0
+        a> multi
+        a> eval "#!lua flags=no-writes\nreturn 1" 0
+        a> exec
+        b: eval "#!lua\nreturn 1" 0
+        ?
+        p> client unpause
+        b<
+    """,
 }
 
 
