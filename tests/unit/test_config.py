@@ -285,7 +285,7 @@ def test_event_classes_are_kept_even_where_redis_does_not_show_them() -> None:
         ("list-max-listpack-size", "-2147483649", "argument must be between -2147483648 and 2147483647 inclusive"),
         ("hash-max-ziplist-entries", "-1", "argument must be between 0 and 9223372036854775807 inclusive"),
         ("rdbcompression", "maybe", "argument must be 'yes' or 'no'"),
-        ("loglevel", "x", "argument(s) must be one of the following: debug, verbose, notice, warning"),
+        ("loglevel", "x", "argument(s) must be one of the following: debug, verbose, notice, warning, nothing"),
         ("appendfsync", "x", "argument(s) must be one of the following: everysec, always, no"),
         ("maxmemory", "x", "argument must be a memory value"),
         ("proto-max-bulk-len", "1", "argument must be between 1048576 and 9223372036854775807 inclusive"),
