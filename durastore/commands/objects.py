@@ -246,9 +246,14 @@ def _restore(client: Client, argv: list[bytes]) -> None:
         client.reply.ok()
         return
     client.db.set_with_expiry(key, value, when)
-    client.db.mark_used(key, now, idle, frequency)
+    client.db.mark_used(key, idle, frequency)
     client.notify(events.GENERIC, b"restore", key)
     instance.dirty += 1
     ttl_word = b"0" if when == -1 else b"%d" % when
-    instance.propagate([b"RESTORE", key, ttl_word, argv[3], b"REPLACE", b"ABSTTL"])
+    effect = [b"RESTORE", key, ttl_word, argv[3], b"REPLACE", b"ABSTTL"]
+    if idle >= 0:
+        effect += [b"IDLETIME", b"%d" % idle]
+    if frequency >= 0:
+        effect += [b"FREQ", b"%d" % frequency]
+    instance.propagate(effect)
     client.reply.ok()

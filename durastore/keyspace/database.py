@@ -89,6 +89,8 @@ class Keyspace:
         self.meter = Meter()
         # The second of that clock.
         self.second: i64 = 0
+        # Whether marks of use decide what is evicted: then files tell them.
+        self.evicts_by_use = False
         # Values that were changed in place since they were weighed.
         self.unweighed: list[tuple[Database, bytes, Value]] = []
         self.expired: list[Expired] = []
@@ -265,17 +267,18 @@ class Database:
         """How often a key was used of late: LFU's logarithmic counter."""
         return self.keyspace.meter.frequency(self.table.find(key).items.use(key))
 
-    def mark_used(self, key: bytes, now: i64, idle: i64, frequency: i64) -> None:
+    def mark_used(self, key: bytes, idle: i64, frequency: i64) -> None:
         """Marks a key as not used for so many seconds, or as used so often, as far as the policy keeps that.
 
         -1: not known.
         """
-        counting = self.keyspace.meter.counting
+        meter = self.keyspace.meter
+        clock: i64 = meter.clock
         use: i64 = -1
-        if counting and frequency >= 0:
-            use = (now // 60000 & 0xFFFF) << 8 | frequency
-        elif not counting and idle >= 0:
-            use = now // 1000 - min(idle, CLOCK_MASK - 1)
+        if meter.counting and frequency >= 0:
+            use = (clock & 0xFFFF) << 8 | frequency
+        elif not meter.counting and idle >= 0:
+            use = clock - min(idle, CLOCK_MASK - 1)
         if use != -1:
             self.table.find(key).items.mark(key, use & CLOCK_MASK)
 

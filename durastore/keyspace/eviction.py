@@ -59,6 +59,7 @@ class Eviction:
         self.samples = samples
         self._pool = []
         self._keyspace.count_uses(self.kind == LFU)
+        self._keyspace.evicts_by_use = self.kind in (LRU, LFU)
 
     def victim(self) -> Candidate | None:
         """The key that is to go next, or None where the policy leaves none."""

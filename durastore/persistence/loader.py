@@ -123,6 +123,8 @@ class Loader:
     def _load(self, appendonly: bool) -> Iterator[None]:
         begun = time.monotonic()
         self.started = time.time()
+        # What is loaded counts as used now, unless the file says otherwise.
+        self._engine.begin_wake(int(self.started * 1000))
         what = ""
         if appendonly:
             manifest = self._read_manifest()

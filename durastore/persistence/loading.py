@@ -28,6 +28,8 @@ class _Entry:
         self.key = b""
         self.value: object = b""
         self.expire_ms: i64 = -1
+        self.idle: i64 = -1
+        self.frequency: i64 = -1
         self.offset: i64 = 0
 
 
@@ -89,6 +91,8 @@ class RdbLoading:
             entry.key = reader.key
             entry.value = reader.value
             entry.expire_ms = reader.expire_ms
+            entry.idle = reader.idle
+            entry.frequency = reader.freq
             entry.offset = reader.entry_offset
             self._count += 1
         self._store_all(index)
@@ -119,6 +123,8 @@ class RdbLoading:
             raise RdbError(int(entry.offset), f"duplicate key {key!r} in database {db.index}")
         if isinstance(value, Hash):
             db.note_expiries(key, value)
+        if entry.idle >= 0 or entry.frequency >= 0:
+            db.mark_used(key, entry.idle, entry.frequency)
         if entry.expire_ms != -1:
             table.set_expiry(table.find(key), key, entry.expire_ms)
         elif self.merge:

@@ -25,6 +25,9 @@ class Serializer:
         """The entries that follow are of this database, and so many."""
         raise NotImplementedError
 
+    def access(self, idle_seconds: int, frequency: int) -> None:
+        """How long the next entry was idle, or how often it was used (-1 each: not said), for formats that tell it."""
+
     def entry(self, key: bytes, value: object, expire_ms: i64) -> None:
         """A key, its value, and its expiry (Unix milliseconds, -1: none).
 

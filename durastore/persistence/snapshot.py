@@ -12,7 +12,8 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.database import Database, Keyspace
+from durastore.keyspace.compact import Meter
+from durastore.keyspace.database import CLOCK_MASK, Database, Keyspace
 from durastore.keyspace.segment import Captured
 from durastore.keyspace.table import Walk
 from durastore.persistence.serializer import Serializer
@@ -40,6 +41,8 @@ class Snapshot:
         self, keyspace: Keyspace, writer: Serializer, aux: list[tuple[bytes, bytes]], at_once: bool = False
     ) -> None:
         self.writer = writer
+        # Whose marks of use are written, too; None: they do not matter.
+        self._meter = keyspace.meter if keyspace.evicts_by_use else None
         self.parts: list[Part] = [Part(db, at_once) for db in keyspace.databases if db.table.count]
         self.total: i64 = 0
         for part in self.parts:
@@ -85,7 +88,13 @@ class Snapshot:
             if end - i > KEYS_PER_LOOK:
                 end = i + KEYS_PER_LOOK
             self.keys_written -= i
-            if expires:
+            if self._meter is not None:
+                while i < end and not writer.unfinished:
+                    self._tell_use(self._meter, captured, keys[i])
+                    when = expires[keys[i]]
+                    writer.entry(keys[i], values[i], -1 if when is None else when)
+                    i += 1
+            elif expires:
                 while i < end and not writer.unfinished:
                     key = keys[i]
                     when = expires[key]
@@ -102,6 +111,14 @@ class Snapshot:
         if self.finished or writer.pending() >= CHUNK:
             return writer.take()
         return b""
+
+    def _tell_use(self, meter: Meter, captured: Captured, key: bytes) -> None:
+        use: i64 = captured.items.use(key)
+        clock: i64 = meter.clock
+        if meter.counting:
+            self.writer.access(-1, meter.frequency(use))
+        else:
+            self.writer.access(int((clock - use) & CLOCK_MASK), -1)
 
     def _capture(self) -> Captured | None:
         """The next segment to serialise.

@@ -7,6 +7,7 @@ from durastore.commands.client import Client, Host
 from durastore.commands.events import kinds_of
 from durastore.engine.engine import Engine
 from durastore.engine.session import Session
+from durastore.persistence.rdb import load_dump
 from durastore.protocol.parser import REQUEST, RequestParser
 
 
@@ -27,6 +28,9 @@ class PlainHost(Host):
 
     def close(self, client: Client) -> None:
         client.closing = True
+
+    def restore(self, payload: bytes) -> object:
+        return load_dump(payload)
 
     def write_error(self) -> bytes | None:
         return None

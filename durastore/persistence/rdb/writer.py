@@ -49,6 +49,9 @@ class RdbWriter(Serializer):
         self._crc = 0
         self._ended = False
         self._parts: Parts | None = None
+        # See ``access``.
+        self._idle: i64 = -1
+        self._frequency: i64 = -1
 
     def begin(self, aux: list[tuple[bytes, bytes]]) -> None:
         """The magic with the version, and auxiliary fields."""
@@ -84,6 +87,8 @@ class RdbWriter(Serializer):
         if expire_ms != -1:
             out.append(f.OPCODE_EXPIRETIME_MS)
             write_i64_le(out, expire_ms)
+        if self._idle >= 0 or self._frequency >= 0:
+            self._write_access()
         if isinstance(value, RawString) and len(value.data) > STRING_PART:
             self._begin_string(key, value.data)
             return
@@ -143,14 +148,20 @@ class RdbWriter(Serializer):
             self.more()
 
     def access(self, idle_seconds: int, frequency: int) -> None:
-        """How long the next entry was idle, or how often it was used (-1 each: not said); before ``entry``."""
+        """See Serializer."""
+        self._idle = idle_seconds
+        self._frequency = frequency
+
+    def _write_access(self) -> None:
         out = self._out
-        if idle_seconds >= 0:
+        if self._idle >= 0:
             out.append(f.OPCODE_IDLE)
-            write_unsigned(out, idle_seconds)
-        if frequency >= 0:
+            write_unsigned(out, int(self._idle))
+        if self._frequency >= 0:
             out.append(f.OPCODE_FREQ)
-            out.append(u8(frequency & 255))
+            out.append(u8(self._frequency & 255))
+        self._idle = -1
+        self._frequency = -1
 
     def end(self) -> None:
         """The end mark and the checksum."""
