@@ -35,6 +35,7 @@ HOT = [
     "durastore/persistence/aof/syncing.py",
     "durastore/persistence/aof/log.py",
     "durastore/persistence/aof/reader.py",
+    "durastore/server/connection.py",
     "durastore/server/hub.py",
 ]
 

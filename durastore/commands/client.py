@@ -7,12 +7,12 @@ the process around the engine can do (configuration, persistence, other connecti
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 from mypy_extensions import i64, mypyc_attr
 
 from durastore.commands.access import Access
-from durastore.commands.channels import Channels, Subscriber
+from durastore.commands.channels import CHANNEL, PATTERN, SHARD, Channels, Subscriber
 from durastore.commands.events import KeyspaceEvents
 from durastore.commands.latency_events import LatencyMonitor
 from durastore.commands.monitors import Monitors
@@ -21,6 +21,12 @@ from durastore.commands.slow_log import SlowLog
 from durastore.commands.tracking import Tracking
 from durastore.commands.users import Catalogue, User
 from durastore.keyspace.database import Database, Keyspace
+from durastore.protocol.parser import ARGUMENT
+
+# What they take beside their words, as measured: a request in a queue, a watched key, a subscription.
+_QUEUED: Final = 88
+_WATCHED: Final = 210
+_SUBSCRIBED: Final = 390
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -290,10 +296,13 @@ class Client(Subscriber):
         self.last_command = ""
         self.bytes_in: i64 = 0
         self.bytes_out: i64 = 0
-        # What is buffered for it, as ``Host.measure`` found it last: bytes, and pieces of output.
+        # What is buffered for it, as ``Host.measure`` found it last: bytes, and pieces of output; and what it takes in
+        # all, which is counted after each wake.
         self.query_buffered: i64 = 0
+        self.argument_bytes: i64 = 0
         self.output_buffered: i64 = 0
         self.output_pieces: i64 = 0
+        self.memory: i64 = 0
         # It is sent every command that runs.
         self.monitoring = False
         self.no_evict = False
@@ -305,6 +314,7 @@ class Client(Subscriber):
         # The transaction: queued requests after MULTI, and what WATCH watches.
         self.in_multi = False
         self.queue: list[list[bytes]] = []
+        self.queued_bytes: i64 = 0
         self.multi_failed = False
         self.watching: list[tuple[Database, bytes]] = []
         self.watch_broken = False
@@ -319,6 +329,24 @@ class Client(Subscriber):
         self.time_is_up = False
         # Whoever runs commands here needs their replies at once (a log, a script).
         self.deny_blocking = False
+
+    def enqueue(self, argv: list[bytes]) -> None:
+        """Keeps a request for EXEC."""
+        self.queue.append(argv)
+        size: i64 = _QUEUED
+        for word in argv:
+            size += len(word) + ARGUMENT
+        self.queued_bytes += size
+
+    def transaction_memory(self) -> i64:
+        """What its transaction takes: the queued requests, and what is watched."""
+        return self.queued_bytes + _WATCHED * len(self.watching)
+
+    def subscription_memory(self) -> i64:
+        """What its subscriptions take."""
+        if self.subscriptions is None:
+            return 0
+        return _SUBSCRIBED * (self.count(CHANNEL) + self.count(PATTERN) + self.count(SHARD))
 
     def must_authenticate(self) -> bool:
         """Whether it has to say first who it is."""

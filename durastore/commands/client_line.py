@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from durastore.commands.channels import CHANNEL, PATTERN, SHARD
 from durastore.commands.client import Client
 
@@ -38,17 +36,14 @@ def _flags(client: Client) -> str:
     return shown or "N"
 
 
-# The bytes of a connection's own objects, about.
-_FIXED: Final = 4096
-
-
-def describe(client: Client, now: int) -> bytes:
-    """The line of CLIENT LIST for one connection."""
+def describe(client: Client, now: int, running: list[bytes] | None = None) -> bytes:
+    """The line of CLIENT LIST for one connection; ``running`` is the request that it runs at present."""
     client.instance.host.measure(client)
     idle = max(now - client.last_interaction, 0) // 1000
     multi = len(client.queue) if client.in_multi else -1
     tracked = client.instance.tracking.clients.get(client.id)
-    queued = sum(len(word) for argv in client.queue for word in argv)
+    arguments = client.argument_bytes + (sum(map(len, running)) if running is not None else 0)
+    answered = len(client.reply.out)
     fields = (
         ("id", client.id),
         ("addr", client.address),
@@ -65,14 +60,14 @@ def describe(client: Client, now: int) -> bytes:
         ("multi", multi),
         ("qbuf", client.query_buffered),
         ("qbuf-free", 0),
-        ("argv-mem", 0),
-        ("multi-mem", queued),
-        ("rbs", 16384),
-        ("rbp", 0),
-        ("obl", len(client.reply.out)),
+        ("argv-mem", arguments),
+        ("multi-mem", client.transaction_memory()),
+        ("rbs", client.reply.kept),
+        ("rbp", client.reply.kept),
+        ("obl", answered),
         ("oll", client.output_pieces),
         ("omem", client.output_buffered),
-        ("tot-mem", _FIXED + client.output_buffered + client.query_buffered + len(client.reply.out) + queued),
+        ("tot-mem", client.memory + arguments + answered),
         ("events", "r"),
         ("cmd", client.last_command or "NULL"),
         ("user", client.user.name.decode("latin-1")),

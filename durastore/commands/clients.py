@@ -91,7 +91,7 @@ def client_setinfo(client: Client, argv: list[bytes]) -> None:
 )
 def client_info(client: Client, argv: list[bytes]) -> None:
     """CLIENT INFO."""
-    client.reply.verbatim(describe(client, int(client.instance.now)) + b"\n")
+    client.reply.verbatim(describe(client, int(client.instance.now), argv) + b"\n")
 
 
 _TYPES: Final = (b"normal", b"master", b"replica", b"slave", b"pubsub")
@@ -102,6 +102,10 @@ def _type_argument(word: bytes) -> bytes:
     if kind not in _TYPES:
         raise CommandError(b"ERR Unknown client type '" + word + b"'")
     return b"replica" if kind == b"slave" else kind
+
+
+def _type_of(client: Client) -> bytes:
+    return b"normal" if client.subscriptions is None else b"pubsub"
 
 
 @command(
@@ -125,9 +129,8 @@ def client_list(client: Client, argv: list[bytes]) -> None:
     """CLIENT LIST."""
     listed = client.instance.host.clients()
     if len(argv) == 4 and argv[2].upper() == b"TYPE":
-        # Every connection is a normal one: there are neither replicas nor subscribers.
-        if _type_argument(argv[3]) != b"normal":
-            listed = []
+        wanted_type = _type_argument(argv[3])
+        listed = [each for each in listed if _type_of(each) == wanted_type]
     elif len(argv) > 3 and argv[2].upper() == b"ID":
         wanted = [integer_or(word, b"ERR Invalid client ID") for word in argv[3:]]
         by_id = {each.id: each for each in listed}
@@ -135,7 +138,7 @@ def client_list(client: Client, argv: list[bytes]) -> None:
     elif len(argv) > 2:
         raise CommandError(SYNTAX)
     now = int(client.instance.now)
-    client.reply.verbatim(b"".join(describe(each, now) + b"\n" for each in listed))
+    client.reply.verbatim(b"".join(describe(each, now, argv if each is client else None) + b"\n" for each in listed))
 
 
 class _Filter:
@@ -154,7 +157,7 @@ class _Filter:
         """Whether a connection is meant."""
         return (
             (not self.client_id or client.id == self.client_id)
-            and (self.kind is None or self.kind == (b"normal" if client.subscriptions is None else b"pubsub"))
+            and (self.kind is None or self.kind == _type_of(client))
             and (self.address is None or client.address == self.address)
             and (self.local_address is None or client.local_address == self.local_address)
             and (self.user is None or client.user is self.user)

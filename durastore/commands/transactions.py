@@ -27,6 +27,7 @@ def leave_transaction(client: Client) -> None:
     client.in_multi = False
     client.multi_failed = False
     client.queue = []
+    client.queued_bytes = 0
     client.unwatch()
 
 

@@ -263,6 +263,30 @@ class Memory(Integer):
         return [Line(format_memory(value), value != self.default)]
 
 
+class MemoryOrPercent(Memory):
+    """A number of bytes, or a share in percent, which is kept as a negative number."""
+
+    def read(self, word: bytes) -> int:
+        number = parse_integer(word[:-1]) if word.endswith(b"%") else parse_memory(word)
+        if number is None or number < 0:
+            raise ConfigError("argument must be a memory or percent value")
+        return -number if word.endswith(b"%") else number
+
+    def parse(self, words: Sequence[bytes], current: int, appending: bool) -> int:
+        number = self.read(words[0])
+        if number >= 0:
+            return super().parse(words, current, appending)
+        if number < -100:
+            raise ConfigError("percentage argument must be less or equal to 100")
+        return number
+
+    def show(self, value: int) -> bytes:
+        return b"%d%%" % -value if value < 0 else super().show(value)
+
+    def lines(self, value: int) -> list[Line]:
+        return [Line(self.show(value), True)] if value < 0 else super().lines(value)
+
+
 class Text(Directive[str]):
     """A string; bytes that are not UTF-8 survive as :func:`os.fsdecode` keeps them.
 

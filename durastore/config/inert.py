@@ -111,5 +111,4 @@ MACHINERY: Final[tuple[Directive[Any], ...]] = (
     Fixed("cluster-enabled", "no", "Makes the server part of a cluster."),
     Fixed("tls-replication", "no", "TLS towards the master."),
     Fixed("tls-cluster", "no", "TLS between nodes of a cluster."),
-    Fixed("maxmemory-clients", "0", "Disconnects clients whose buffers take too much together."),
 )  # fmt: skip

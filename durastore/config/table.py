@@ -26,6 +26,7 @@ from durastore.config.directives import (
     Integer,
     Integers,
     Memory,
+    MemoryOrPercent,
     Octal,
     OutputLimit,
     OutputLimits,
@@ -381,6 +382,11 @@ MAX_MEMORY: Final = Memory(
     "maxmemory", 0, "How much memory the server may take: itself, its data and the buffers of clients; 0 is no limit. "
     "Beyond it, keys are evicted or writes refused, as maxmemory-policy says.", high=UINT64_MAX, unit="bytes",
 )  # fmt: skip
+MAX_MEMORY_CLIENTS: Final = MemoryOrPercent(
+    "maxmemory-clients", 0, "How much all clients together may take; beyond it those that take most are disconnected, "
+    "but for those that said CLIENT NO-EVICT ON. With a percent sign it is a share of maxmemory; 0 is no limit.",
+    high=INT64_MAX, unit="bytes",
+)  # fmt: skip
 MAX_MEMORY_POLICY: Final = Choice(
     "maxmemory-policy", "noeviction", "What goes when maxmemory is reached: nothing (writes are refused), or keys by "
     "age of last use, frequency, time to live, or at random.",
@@ -602,8 +608,8 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Section(
         "Limits", "What one client, or all of them, may take.",
         (
-            PROTO_MAX_BULK_LEN, CLIENT_QUERY_BUFFER_LIMIT, CLIENT_OUTPUT_BUFFER_LIMIT, MAX_MEMORY, MAX_MEMORY_POLICY,
-            MAX_MEMORY_SAMPLES, MAX_MEMORY_EVICTION_TENACITY, LFU_LOG_FACTOR, LFU_DECAY_TIME,
+            PROTO_MAX_BULK_LEN, CLIENT_QUERY_BUFFER_LIMIT, CLIENT_OUTPUT_BUFFER_LIMIT, MAX_MEMORY_CLIENTS, MAX_MEMORY,
+            MAX_MEMORY_POLICY, MAX_MEMORY_SAMPLES, MAX_MEMORY_EVICTION_TENACITY, LFU_LOG_FACTOR, LFU_DECAY_TIME,
         ),
     ),
     Section(

@@ -519,7 +519,7 @@ class Engine(Dispatcher):
                 self.reject(client, command, b"ERR WATCH inside MULTI is not allowed", False)
                 return True
             return False
-        client.queue.append(argv)
+        client.enqueue(argv)
         client.reply.raw(b"+QUEUED\r\n")
         return True
 

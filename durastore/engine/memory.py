@@ -31,9 +31,9 @@ class MemoryLimit:
         self.stopwatch = stopwatch
         # 0: none.
         self.limit: i64 = 0
-        # What the process took before it had any data, and what the buffers of clients take.
+        # What the process took before it had any data, and what its clients take.
         self.fixed: i64 = 0
-        self.buffers: i64 = 0
+        self.clients: i64 = 0
         self.eviction = Eviction(instance.keyspace)
         # How long a command may be kept waiting by evictions (nanoseconds).
         self.patience: i64 = 500_000
@@ -47,7 +47,7 @@ class MemoryLimit:
 
     def counted(self) -> i64:
         """What is measured against the limit."""
-        return self.fixed + self.buffers + self._instance.keyspace.used()
+        return self.fixed + self.clients + self._instance.keyspace.used()
 
     def exceeded(self) -> bool:
         """Whether there is a limit, and more is taken."""

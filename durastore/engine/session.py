@@ -20,7 +20,7 @@ from durastore.commands.transactions import leave_transaction
 from durastore.engine.batch import BATCH, WORDS, Batch, Request
 from durastore.engine.blocking import Blockable
 from durastore.engine.engine import AS_SENT, BLOCKED, UNCHANGED, Engine
-from durastore.protocol.parser import ERROR, REQUEST, RequestParser
+from durastore.protocol.parser import ARGUMENT, ERROR, REQUEST, RequestParser
 
 log = logging.getLogger("durastore.engine")
 
@@ -110,6 +110,28 @@ class Session(Blockable):
         client.reply_skip = 0
         self._keep_silent(before, skipping)
 
+    def memory(self) -> i64:
+        """The bytes that it takes beyond those of its objects: what it has said, what it hears, what it keeps."""
+        parser = self.parser
+        client = self.client
+        size: i64 = parser.held() + client.reply.kept + len(client.reply.out)
+        if self.held:
+            for word in parser.argv:
+                size += len(word) + ARGUMENT
+        if client.in_multi or client.watching:
+            size += client.transaction_memory()
+        if client.subscriptions is not None:
+            size += client.subscription_memory()
+        return size
+
+    def argument_bytes(self) -> i64:
+        """The bytes of the arguments of a request that waits, or that is not complete."""
+        size: i64 = self.parser.argument_bytes()
+        if self.held:
+            for word in self.parser.argv:
+                size += len(word)
+        return size
+
     def disconnect(self) -> None:
         """The peer is gone."""
         self.engine.blocking.leave(self)
@@ -139,6 +161,8 @@ class Session(Blockable):
                     self._protocol_error()
                 break
         self._flush_run()
+        if not self.held:
+            self.parser.let_go()
 
     def _parse_ahead(self, batch: Batch) -> i64:
         """Fills the batch; returns REQUEST where it became full, otherwise why it did not."""

@@ -24,6 +24,10 @@ MULTIBULK_LIMIT: Final = 0x7FFFFFFF
 UNAUTHENTICATED_ARGUMENTS: Final = 10
 UNAUTHENTICATED_BULK: Final = 16384
 
+# What an argument takes beside its bytes: an object's head, and its place in a list.
+ARGUMENT: Final = 48
+_NOTHING: Final[list[bytes]] = []
+
 # What ``next`` returns.
 NEED_DATA: Final = 0
 REQUEST: Final = 1
@@ -110,12 +114,28 @@ class RequestParser:
         self.pieces_missing = 0
         self._joined = False
 
-    def buffered(self) -> int:
-        """How many bytes of requests that are not complete are kept."""
-        total: i64 = len(self.buf) - self.pos + self._argument_bytes
-        for piece in self._pieces:
-            total += len(piece)
-        return total
+    def let_go(self) -> None:
+        """Forgets what was used up, so that a peer that says nothing more takes no memory for what it has said."""
+        if self.pos >= len(self.buf):
+            self.buf = b""
+            self.pos = 0
+        if self.missing == 0:
+            self.argv = _NOTHING
+
+    def buffered(self) -> i64:
+        """How many bytes have arrived of which no arguments have been made yet."""
+        received: i64 = self.bulk_length + 2 - self.pieces_missing if self.pieces_missing > 0 else 0
+        return len(self.buf) - self.pos + received
+
+    def held(self) -> i64:
+        """The memory that requests take which are not complete: what is buffered, and the arguments so far."""
+        received: i64 = self.bulk_length + 2 - self.pieces_missing if self.pieces_missing > 0 else 0
+        arguments: i64 = self._argument_bytes + ARGUMENT * len(self.argv) if self.missing > 0 else 0
+        return len(self.buf) + received + arguments
+
+    def argument_bytes(self) -> i64:
+        """The bytes of the arguments of a request that is not complete."""
+        return self._argument_bytes
 
     def at_boundary(self) -> bool:
         """Whether all that was fed has been given out as whole requests."""
@@ -208,6 +228,9 @@ class RequestParser:
                 self.missing = missing
                 self.bulk_length = length
                 if length >= BIG_BULK:
+                    if length + 2 > self.max_buffer:
+                        # It would have to be buffered as a whole.
+                        return self._overflow()
                     self._pieces = [buf[pos:]]
                     self.pieces_missing = end + 2 - size
                     pos = size
@@ -267,13 +290,16 @@ class RequestParser:
         return self._suspend(self.pos)
 
     def _suspend(self, pos: i64) -> i64:
-        """Keeps what is not yet complete; fails when that is more than a client may hold."""
+        """Keeps what is not yet complete; fails when that is more than a client may have buffered."""
         self.pos = pos
         self.start = -1
         if self.buffered() > self.max_buffer:
-            self.error = b""
-            return ERROR
+            return self._overflow()
         return NEED_DATA
+
+    def _overflow(self) -> i64:
+        self.error = b""
+        return ERROR
 
     def _fail(self, complaint: bytes) -> i64:
         self.error = b"ERR Protocol error: " + complaint

@@ -16,6 +16,9 @@ BULKS: Final = [b"$%d\r\n" % i for i in range(SMALL)]
 _ARRAYS: Final = [b"*%d\r\n" % i for i in range(SMALL)]
 # How many bulk strings are joined at a time.
 _BATCH: Final = 1024
+# The capacity that a writer has at no cost, and the most that one is kept for the next reply with.
+_OWN: Final = 256
+_KEPT_MOST: Final = 65536
 
 
 @final
@@ -25,14 +28,20 @@ class Reply:
     def __init__(self) -> None:
         self.resp: i64 = 2
         self.out = BytesWriter()
+        # The capacity of the writer, about: the most that it has held.
+        self.kept: i64 = _OWN
 
     def take(self) -> bytes:
         """Everything written since the last call."""
         data = self.out.getvalue()
         self.out.truncate(0)
-        if len(data) > 65536:
-            # A writer keeps its capacity; one large reply must not cost every idle connection its size.
-            self.out = BytesWriter()
+        size: i64 = len(data)
+        if size > self.kept:
+            self.kept = size
+            if size > _KEPT_MOST:
+                # A writer keeps its capacity; one large reply must not cost every idle connection its size.
+                self.out = BytesWriter()
+                self.kept = _OWN
         return data
 
     def raw(self, data: bytes) -> None:

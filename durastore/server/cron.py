@@ -148,7 +148,6 @@ class Cron:
         engine.instance.keyspace.weigh()
         if engine.memory.limit == 0:
             return
-        engine.memory.buffers = server.hub.buffered()
         end = time.perf_counter() + budget
         while engine.memory.exceeded() and not engine.loading and not engine.paused_until:
             outcome = engine.memory.make_room()
@@ -167,6 +166,7 @@ class Cron:
                 spared = client.blocked or client.subscriptions is not None
                 if not spared and now - client.last_interaction > timeout * 1000:
                     server.hub.drop(connection)
+        server.hub.look_after_owing()
         server.rewriter.consider()
         server.debts.look(time.monotonic())
 

@@ -154,7 +154,9 @@ class ServerHost(Host):
         """Sees what is buffered for a connection."""
         connection = self._server.hub.connections.get(client.descriptor)
         if connection is not None:
-            client.query_buffered = connection.session.parser.buffered()
+            session = connection.session
+            client.query_buffered = session.parser.buffered()
+            client.argument_bytes = session.argument_bytes()
             client.output_buffered = connection.outgoing_bytes
             client.output_pieces = len(connection.outgoing)
 

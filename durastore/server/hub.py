@@ -19,10 +19,11 @@ from typing import Final, final
 from mypy_extensions import i64, mypyc_attr
 
 from durastore.commands.client import Client
+from durastore.commands.client_line import describe
 from durastore.engine.blocking import Blockable
 from durastore.engine.engine import Engine
 from durastore.engine.journal import JournalSink
-from durastore.engine.session import Session
+from durastore.server.connection import ClientMemory, Connection, OutputLimit
 
 logger = logging.getLogger("durastore.server")
 
@@ -44,41 +45,6 @@ class Gatekeeper:
     def admit(self, sock: socket.socket, address: str, unix_socket: bool) -> Connection | None:
         """The connection to serve, or None where it was refused (and told so)."""
         raise NotImplementedError
-
-
-@final
-class OutputLimit:
-    """client-output-buffer-limit of one class of clients: bytes, bytes and milliseconds; 0: none."""
-
-    def __init__(self, hard: i64, soft: i64, soft_ms: i64) -> None:
-        self.hard: i64 = hard
-        self.soft: i64 = soft
-        self.soft_ms: i64 = soft_ms
-
-
-@final
-class Connection:
-    """A socket and its session."""
-
-    def __init__(self, sock: socket.socket, session: Session) -> None:
-        self.sock = sock
-        self.receive = sock.recv
-        self.send: Callable[[bytes], int] = sock.send
-        self.fd = sock.fileno()
-        self.session = session
-        self.client: Client = session.client
-        self.outgoing: deque[bytes] = deque()
-        self.outgoing_bytes: i64 = 0
-        # Replies that wait in the hub's gate for the disk.
-        self.gated: i64 = 0
-        self.interest: i64 = _READ
-        self.wrote = False
-        self.touched = False
-        # Whether the next wake goes on with its pipeline.
-        self.resuming = False
-        self.closed = False
-        # Since when (Unix milliseconds) it owes more than the soft limit of its class; 0: it does not.
-        self.over_soft_since: i64 = 0
 
 
 @final
@@ -110,7 +76,11 @@ class Hub:
         self.held: list[Connection] = []
         self.normal_limit = OutputLimit(0, 0, 0)
         self.pubsub_limit = OutputLimit(0, 0, 0)
-        self.dropped_for_output: i64 = 0
+        self.memory = ClientMemory(engine.memory)
+        # Whoever owes more than the soft limit of its class.
+        self.over_soft: dict[Connection, None] = {}
+        self.evicted: i64 = 0
+        self._warned_of_clients = False
         self.bytes_in: i64 = 0
         self.bytes_out: i64 = 0
         self.wakes: i64 = 0
@@ -148,13 +118,6 @@ class Hub:
         """Takes ``watch`` back."""
         del self.watched[fd]
         self.epoll.unregister(fd)
-
-    def buffered(self) -> i64:
-        """The bytes in buffers of clients."""
-        total: i64 = 0
-        for connection in self.connections.values():
-            total += connection.outgoing_bytes + connection.session.parser.buffered()
-        return total
 
     def has_own_work(self) -> bool:
         """Whether the next wake has something to do even if no socket is ready."""
@@ -302,6 +265,8 @@ class Hub:
                     self._flush(connection, gated)
             if self.engine.blocking.for_log:
                 self._look_after_log()
+        if self.memory.exceeded():
+            self._evict_clients()
 
     def _touch_receivers(self) -> None:
         """Has the output of those seen to who got messages from others."""
@@ -330,36 +295,65 @@ class Hub:
         elif not connection.interest & _READ:
             self._set_interest(connection)
         if data:
+            if self._too_much(connection, len(data)):
+                self._cut_off(connection, len(data))
+                return
             if gated:
                 self.gate.append(Gated(self.log.appended(), connection, data))
                 connection.gated += 1
                 connection.outgoing_bytes += len(data)
             else:
                 self._send(connection, data)
-        if connection.outgoing_bytes > 0 and self._over_limit(connection):
-            logger.warning(
-                "Client %s closed for overcoming of output buffer limits: %d bytes are owed to it",
-                connection.client.address,
-                connection.outgoing_bytes,
-            )
-            self.dropped_for_output += 1
+        if connection.client.closing and not connection.gated and not connection.outgoing:
             self.drop(connection)
-        elif connection.client.closing and not connection.gated and not connection.outgoing:
-            self.drop(connection)
+        elif not connection.closed:
+            self.memory.weigh(connection)
 
-    def _over_limit(self, connection: Connection) -> bool:
-        """Whether the peer takes its output so slowly that it is to be cut off (client-output-buffer-limit)."""
+    def _too_much(self, connection: Connection, more: i64) -> bool:
+        """Whether the peer is to be cut off, being owed so much more (client-output-buffer-limit)."""
         limit = self.normal_limit if connection.client.subscriptions is None else self.pubsub_limit
-        owed: i64 = connection.outgoing_bytes
+        owed: i64 = connection.outgoing_bytes + more
         if limit.hard and owed >= limit.hard:
             return True
         if not limit.soft or owed < limit.soft:
-            connection.over_soft_since = 0
+            if connection.over_soft_since:
+                connection.over_soft_since = 0
+                del self.over_soft[connection]
             return False
-        now: i64 = self.engine.instance.now
+        now: i64 = self.engine.instance.now // 1000
         if connection.over_soft_since == 0:
             connection.over_soft_since = now
-        return now - connection.over_soft_since > limit.soft_ms
+            self.over_soft[connection] = None
+        return now - connection.over_soft_since > limit.seconds
+
+    def look_after_owing(self) -> None:
+        """Cuts off who has owed more than the soft limit for too long; to be called each second."""
+        for connection in list(self.over_soft):
+            if self._too_much(connection, 0):
+                self._cut_off(connection, 0)
+
+    def _cut_off(self, connection: Connection, more: i64) -> None:
+        logger.warning(
+            "Client %s closed for overcoming of output buffer limits: %d bytes are owed to it",
+            connection.client.address,
+            connection.outgoing_bytes + more,
+        )
+        self.drop(connection)
+
+    def _evict_clients(self) -> None:
+        """Cuts off the largest connections until all together take less than maxmemory-clients."""
+        while self.memory.exceeded():
+            connection = self.memory.largest()
+            if connection is None:
+                if not self._warned_of_clients:
+                    logger.warning("Over client maxmemory after evicting all evictable clients")
+                self._warned_of_clients = True
+                return
+            line = describe(connection.client, int(self.engine.instance.now))
+            logger.info("Evicting client: %s", line.decode("latin-1"))
+            self.evicted += 1
+            self.drop(connection)
+        self._warned_of_clients = False
 
     def _send(self, connection: Connection, data: bytes) -> None:
         size: i64 = len(data)
@@ -427,6 +421,7 @@ class Hub:
         if connection.session.output_full and connection.outgoing_bytes <= OUTPUT_LIMIT:
             self._go_on(connection)
         self._set_interest(connection)
+        self.memory.weigh(connection)
 
     def _go_on(self, connection: Connection) -> None:
         """Has the next wake go on with a connection's pipeline."""
@@ -499,6 +494,8 @@ class Hub:
             self._send(connection, gated.data)
             if connection.client.closing and not connection.gated and not connection.outgoing:
                 self.drop(connection)
+            elif not connection.closed:
+                self.memory.weigh(connection)
 
     def abandon(self) -> None:
         """Cuts off who waits for the disk: it failed, and their writes must not be taken for durable."""
@@ -547,6 +544,8 @@ class Hub:
             sock.close()
             return
         self.connections[connection.fd] = connection
+        connection.interest = _READ
+        self.memory.weigh(connection)
         self.epoll.register(connection.fd, _READ)
 
     def drop(self, connection: Connection) -> None:
@@ -560,6 +559,9 @@ class Hub:
         self.epoll.unregister(connection.fd)
         connection.sock.close()
         connection.outgoing.clear()
+        self.memory.forget(connection)
+        if connection.over_soft_since:
+            del self.over_soft[connection]
 
     def close(self) -> None:
         """Closes everything."""

@@ -125,9 +125,9 @@ def _memory(server: Server) -> Fields:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     maximum = server.config[directives.MAX_MEMORY]
     freeing = server.engine.instance.keyspace.freeing
-    buffers, unwritten = int(server.engine.memory.buffers), server.log.unwritten()
+    clients, unwritten = int(server.engine.memory.clients), server.log.unwritten()
     tables = sum(table_overhead(db) for db in server.engine.instance.keyspace.databases)
-    dataset = max(used - server.startup_memory - buffers - unwritten - tables, 0)
+    dataset = max(used - server.startup_memory - clients - unwritten - tables, 0)
     ratio = f"{resident / max(used, 1):.2f}"
     programs = server.engine.programs
     scripts, functions = programs.script_memory(), programs.functions.memory()
@@ -178,7 +178,7 @@ def _memory(server: Server) -> Fields:
         ("mem_replication_backlog", 0),
         ("mem_total_replication_buffers", 0),
         ("mem_clients_slaves", 0),
-        ("mem_clients_normal", buffers),
+        ("mem_clients_normal", clients),
         ("mem_cluster_links", 0),
         ("mem_aof_buffer", unwritten),
         ("mem_allocator", "pymalloc"),
@@ -321,7 +321,7 @@ def _stats(server: Server) -> Fields:
         ("expired_time_cap_reached_count", 0),
         ("expire_cycle_cpu_milliseconds", int(cron.expiry_seconds * 1000)),
         ("evicted_keys", int(engine.memory.evicted)),
-        ("evicted_clients", 0),
+        ("evicted_clients", int(hub.evicted)),
         ("total_eviction_exceeded_time", int(engine.memory.exceeded_time) + exceeded),
         ("current_eviction_exceeded_time", exceeded),
         ("keyspace_hits", int(keyspace.hits)),

@@ -16,7 +16,8 @@ from durastore.commands.client import Client
 from durastore.config import table as directives
 from durastore.config.tls import TLS_PORT
 from durastore.engine.session import Session
-from durastore.server.hub import Connection, Gatekeeper, format_address
+from durastore.server.connection import Connection
+from durastore.server.hub import Gatekeeper, format_address
 
 if TYPE_CHECKING:
     from durastore.config import Config

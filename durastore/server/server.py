@@ -32,10 +32,11 @@ from durastore.persistence.saver import SaveError, Saver
 from durastore.persistence.serializer import Serializer
 from durastore.server import logs
 from durastore.server.access import UserFiles
+from durastore.server.connection import OutputLimit
 from durastore.server.cron import Cron
 from durastore.server.host import ServerHost
 from durastore.server.http import Http
-from durastore.server.hub import Hub, OutputLimit
+from durastore.server.hub import Hub
 from durastore.server.info import resident_memory
 from durastore.server.listeners import Admission, ListenError, open_listeners, open_tcp
 from durastore.server.overdue import Debts
@@ -53,6 +54,7 @@ _MISCONF_RDB = (
 # Whose changes ``_apply_memory`` looks after.
 MEMORY_DIRECTIVES: Final[tuple[Directive[Any], ...]] = (
     directives.MAX_MEMORY,
+    directives.MAX_MEMORY_CLIENTS,
     directives.MAX_MEMORY_POLICY,
     directives.MAX_MEMORY_SAMPLES,
     directives.MAX_MEMORY_EVICTION_TENACITY,
@@ -410,7 +412,6 @@ class Server:
     def sample_memory(self) -> None:
         """Adds up what is used."""
         memory = self.engine.memory
-        memory.buffers = self.hub.buffered()
         self.memory = memory.counted() + self.log.unwritten()
         self.peak_memory = max(self.peak_memory, self.memory)
 
@@ -444,8 +445,8 @@ class Server:
     def _apply_limits(self) -> None:
         instance = self.engine.instance
         limits = self.config[directives.CLIENT_OUTPUT_BUFFER_LIMIT]
-        self.hub.normal_limit = OutputLimit(limits.normal.hard, limits.normal.soft, limits.normal.seconds * 1000)
-        self.hub.pubsub_limit = OutputLimit(limits.pubsub.hard, limits.pubsub.soft, limits.pubsub.seconds * 1000)
+        self.hub.normal_limit = OutputLimit(*limits.normal)
+        self.hub.pubsub_limit = OutputLimit(*limits.pubsub)
         self._apply_memory()
         instance.tracking.most_keys = self.config[directives.TRACKING_TABLE_MAX_KEYS]
         instance.max_bulk = self.config[directives.PROTO_MAX_BULK_LEN]
@@ -460,6 +461,8 @@ class Server:
         config = self.config
         memory = self.engine.memory
         memory.limit = min(config[directives.MAX_MEMORY], INT64_MAX)
+        limit = client_memory_limit(config[directives.MAX_MEMORY_CLIENTS], int(memory.limit))
+        self.hub.memory.choose(limit, list(self.hub.connections.values()))
         memory.fixed = self.startup_memory
         memory.patience = eviction_patience(config[directives.MAX_MEMORY_EVICTION_TENACITY])
         memory.lazily = config[directives.LAZYFREE_LAZY_EVICTION]
@@ -629,6 +632,15 @@ def eviction_patience(tenacity: int) -> int:
     if tenacity <= 10:
         return 50_000 * tenacity
     return int(500_000 * 1.15 ** (tenacity - 10))
+
+
+def client_memory_limit(share: int, maxmemory: int) -> int:
+    """maxmemory-clients in bytes, 0 for none; a negative number is a share of maxmemory in percent.
+
+    Less than 128 KB, in which nobody could say anything, is not to be had.
+    """
+    wanted = -share * maxmemory // 100 if share < 0 else share
+    return max(wanted, 128 * 1024) if wanted else 0
 
 
 def _identity(sock: socket.socket) -> object:

@@ -914,11 +914,15 @@ def test_limits_of_requests(start_durastore: Starter, start_valkey: Starter) -> 
         assert found[0] == found[1]
 
 
-def test_a_request_that_is_too_large_as_a_whole(start_durastore: Starter) -> None:
+def test_an_argument_that_is_too_large_to_be_buffered(start_durastore: Starter) -> None:
     server = start_durastore(client_query_buffer_limit="2mb")
     with server.connect() as connection:
-        connection.send(b"*4\r\n" + (b"$800000\r\n" + b"x" * 800_000 + b"\r\n") * 3)
+        # As in Redis, arguments that have arrived as a whole do not count.
+        connection.send(request("DEL", *["x" * 800_000] * 3))
+        assert connection.read() == b":0\r\n"
+        connection.send(b"*2\r\n$3\r\nGET\r\n$2100000\r\n" + b"x" * 100)
         assert connection.rest() == b""
+    assert "that reached max query buffer length" in server.log.read_text()
 
 
 def test_a_string_of_limited_length(start_durastore: Starter, start_valkey: Starter) -> None:

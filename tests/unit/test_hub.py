@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from durastore.engine.journal import JournalSink
-from durastore.server.hub import OUTPUT_LIMIT, Connection, Gatekeeper, Hub
+from durastore.server.connection import Connection
+from durastore.server.hub import OUTPUT_LIMIT, Gatekeeper, Hub
 from support.engines import engine, session
 from support.resp import request
 

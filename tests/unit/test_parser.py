@@ -91,11 +91,29 @@ def test_limits_before_authentication() -> None:
         parse(parser, b"*1\r\n$16385\r\n")
 
 
-def test_a_client_may_not_hold_more_than_its_limit() -> None:
-    parser = RequestParser(512 << 20, 1000)
-    parser.feed(b"*2\r\n$900\r\n" + b"x" * 900 + b"\r\n$900\r\n" + b"x" * 500)
+def test_a_client_may_not_buffer_more_than_its_limit() -> None:
+    parser = RequestParser(512 << 20, 40_000)
+    # It is enough to announce it.
+    parser.feed(b"*2\r\n$3\r\nGET\r\n$40000\r\n")
     assert parser.next() == ERROR
     assert parser.error == b""
+
+
+def test_arguments_are_not_buffered_any_more() -> None:
+    parser = RequestParser(512 << 20, 40_000)
+    parser.feed(b"*4\r\n")
+    for _ in range(3):
+        parser.feed(b"$30000\r\n" + b"x" * 30_000 + b"\r\n")
+        assert parser.next() == NEED_DATA
+    assert parser.buffered() == 0
+    assert parser.held() >= parser.argument_bytes() == 90_000
+    parser.feed(b"$39998\r\n" + b"x" * 39_000)
+    assert parser.next() == NEED_DATA
+    assert parser.buffered() == 39_000
+    parser.feed(b"x" * 998 + b"\r\n")
+    assert parser.next() == REQUEST
+    parser.let_go()
+    assert parser.held() == 0
 
 
 def test_empty_and_null_requests_are_skipped_however_many() -> None:
