@@ -88,6 +88,10 @@ class Host:
         """The figures of MEMORY STATS without those of the databases; ints and floats."""
         raise NotImplementedError
 
+    def memory_report(self) -> bytes:
+        """The text of MEMORY DOCTOR."""
+        raise NotImplementedError
+
     def time(self) -> tuple[int, int]:
         """Unix time: seconds and microseconds."""
         raise NotImplementedError

@@ -125,20 +125,7 @@ def _write(reply: Reply, name: bytes, value: object) -> None:
 )
 def memory_doctor(client: Client, argv: list[bytes]) -> None:
     """MEMORY DOCTOR: what stands out in the figures of MEMORY STATS."""
-    figures: dict[bytes, int] = {}
-    for name, value in client.instance.host.memory_stats():
-        if isinstance(value, int):
-            figures[name] = value
-    found: list[bytes] = []
-    if 2 * figures[b"peak.allocated"] > 3 * figures[b"total.allocated"]:
-        found.append(b"Peak memory: more than one and a half times of what is used now was used before.")
-    if 2 * figures[b"clients.normal"] > figures[b"dataset.bytes"] > 0:
-        found.append(
-            b"Client buffers: they take more than half as much as the data. Look for clients that do not read."
-        )
-    if figures[b"aof.buffer"] > 64 << 20:
-        found.append(b"Log: much of it is not written yet. The disk does not keep up.")
-    client.reply.verbatim(b"\n".join(found) or b"No memory problem was found.")
+    client.reply.verbatim(client.instance.host.memory_report())
 
 
 @command(

@@ -12,7 +12,8 @@ from durastore.config import ConfigError
 from durastore.persistence.rdb import RdbError, dump_functions, dump_value, load_dump, load_functions
 from durastore.persistence.rdb.dump import ERROR_CHECKSUM, ERROR_FORMAT
 from durastore.persistence.saver import SaveError
-from durastore.server.info import memory_figures, render_info
+from durastore.server.doctor import report
+from durastore.server.info import condition, memory_figures, render_info
 from durastore.server.peer import ask_server
 
 if TYPE_CHECKING:
@@ -115,6 +116,10 @@ class ServerHost(Host):
     def memory_stats(self) -> list[tuple[bytes, object]]:
         """MEMORY STATS."""
         return memory_figures(self._server)
+
+    def memory_report(self) -> bytes:
+        """MEMORY DOCTOR."""
+        return report(condition(self._server)).encode()
 
     def time(self) -> tuple[int, int]:
         """TIME."""

@@ -20,6 +20,7 @@ from durastore.config import Config
 from durastore.config import table as directives
 from durastore.config.tls import TLS_PORT
 from durastore.keyspace.database import Database
+from durastore.server.doctor import Condition
 
 if TYPE_CHECKING:
     from durastore.server.server import Server
@@ -225,6 +226,22 @@ def memory_figures(server: Server) -> list[tuple[bytes, object]]:
     for ratio in (b"allocator-fragmentation", b"allocator-rss", b"rss-overhead"):
         figures += [(ratio + b".ratio", 1.0), (ratio + b".bytes", 0)]
     return [*figures, (b"fragmentation", resident / max(used, 1)), (b"fragmentation.bytes", resident - used)]
+
+
+def condition(server: Server) -> Condition:
+    """What MEMORY DOCTOR goes by."""
+    server.sample_memory()
+    return Condition(
+        used=server.memory,
+        startup=server.startup_memory,
+        peak=server.peak_memory,
+        resident=resident_memory(),
+        clients_memory=int(server.engine.memory.clients),
+        clients=len(server.hub.connections),
+        replicas_memory=0,
+        replicas=0,
+        scripts=len(server.engine.programs.scripts),
+    )
 
 
 def _persistence(server: Server) -> Fields:
