@@ -26,7 +26,6 @@ UNAUTHENTICATED_BULK: Final = 16384
 
 # What an argument takes beside its bytes: an object's head, and its place in a list.
 ARGUMENT: Final = 48
-_NOTHING: Final[list[bytes]] = []
 
 # What ``next`` returns.
 NEED_DATA: Final = 0
@@ -61,6 +60,8 @@ class RequestParser:
         self.pos: i64 = 0
         self.start: i64 = -1
         self.argv: list[bytes] = []
+        # What stands there once a request was used up.
+        self._nothing = self.argv
         self.error = b""
         # How many arguments of the request begun are still to come; 0 between requests.
         self.missing: i64 = 0
@@ -120,7 +121,7 @@ class RequestParser:
             self.buf = b""
             self.pos = 0
         if self.missing == 0:
-            self.argv = _NOTHING
+            self.argv = self._nothing
 
     def buffered(self) -> i64:
         """How many bytes have arrived of which no arguments have been made yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 
@@ -17,6 +18,7 @@ from durastore.keyspace.limits import Limits
 from durastore.keyspace.sets import build_set
 from durastore.keyspace.values import WEIGHED, Value
 from durastore.protocol.parser import encode_request
+from durastore.server.server import eviction_patience
 from support.engines import engine, run, session
 
 NOW = 1_700_000_000_000
@@ -289,3 +291,31 @@ def test_a_flush_makes_room_even_where_nothing_is_evicted() -> None:
     one.memory.limit = counted(one) - 100
     assert run(client, b"set k v").startswith(b"-OOM")
     assert run(client, b"flushall", b"set k v") == b"+OK\r\n+OK\r\n"
+
+
+def test_evictions_keep_a_command_waiting_only_for_so_long() -> None:
+    """What is left to do is left to later commands, and writes are not refused meanwhile."""
+    one, client = limited("allkeys-random", 400, 0)
+    one.memory.limit -= 20_000
+    one.memory.patience = eviction_patience(0)
+    clock = itertools.count(0, 1000)
+    one.memory.stopwatch = lambda: next(clock)
+    assert run(client, b"set new v") == b"+OK\r\n"
+    assert one.memory.evicted == 16
+    assert one.memory.exceeded()
+    while one.memory.exceeded():
+        before = one.memory.evicted
+        assert run(client, b"ping") == b"+PONG\r\n"
+        assert 1 <= one.memory.evicted - before <= 16
+    one.memory.limit -= 20_000
+    one.memory.patience = eviction_patience(100)
+    before = one.memory.evicted
+    assert run(client, b"ping") == b"+PONG\r\n"
+    assert not one.memory.exceeded()
+    assert one.memory.evicted - before > 50
+
+
+def test_tenacity_is_half_a_millisecond_by_default_and_grows_by_the_power() -> None:
+    assert [eviction_patience(step) for step in (0, 1, 10, 11)] == [0, 50_000, 500_000, 575_000]
+    assert 100e9 < eviction_patience(99) < 200e9
+    assert eviction_patience(100) > 10**18
