@@ -306,7 +306,7 @@ def command_list(client: Client, argv: list[bytes]) -> None:
     if kind not in (b"", b"MODULE", b"ACLCAT", b"PATTERN"):
         raise CommandError(SYNTAX)
     for each in _commands(client):
-        family = [each, *(each.subcommands.values() if each.subcommands is not None and kind else ())]
+        family = [each, *(each.subcommands.values() if each.subcommands is not None else ())]
         for member in family:
             if (
                 not kind
