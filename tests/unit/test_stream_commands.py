@@ -307,7 +307,7 @@ def test_plus_reads_the_last_entry() -> None:
     run(client, b"xtrim s maxlen 0")
     assert run(client, b"xread streams s +") == b"*-1\r\n"
     run(client, b"xgroup create s g 0")
-    assert run(client, b"xreadgroup group g c streams s +").startswith(b"-ERR The + ID is meaningless")
+    assert run(client, b"xreadgroup group g c streams s +").startswith(b"-ERR Invalid stream ID")
 
 
 def test_counts_near_the_limit_of_an_integer_are_told() -> None:
