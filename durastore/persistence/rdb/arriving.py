@@ -74,12 +74,12 @@ def arriving_set(cursor: Cursor, left: i64) -> Iterator[Set | None]:
     yield made
 
 
-def arriving_hash(cursor: Cursor, kind: i64, lowest: int, left: i64) -> Iterator[Hash | None]:
+def arriving_hash(cursor: Cursor, form: i64, lowest: int, left: i64) -> Iterator[Hash | None]:
     """A hash of so many fields; see ``read_fields``."""
     table = Chunked()
     while left > 0:
         expires: dict[bytes, int] = {}
-        for field, value in read_fields(cursor, kind, lowest, min(left, PART), expires).items():
+        for field, value in read_fields(cursor, form, lowest, min(left, PART), expires).items():
             if not table.put(field, value):
                 cursor.fail("duplicate fields in a hash")
         for field, when in expires.items():

@@ -31,6 +31,9 @@ from durastore.persistence.rdb.arriving import (
 )
 from durastore.persistence.rdb.cursor import Cursor
 from durastore.persistence.rdb.elements import (
+    EXPIRIES_BEFORE,
+    EXPIRIES_BEHIND,
+    NO_EXPIRIES,
     expiry,
     lowest_expiry,
     parsed_score,
@@ -65,7 +68,7 @@ def begin_value(cursor: Cursor, kind: i64, version: i64) -> object | None:
     if kind == f.TYPE_HASH_LISTPACK or kind == f.TYPE_HASH_ZIPLIST or kind == f.TYPE_HASH_ZIPMAP:
         return _compact_hash(cursor, kind)
     if kind == f.TYPE_HASH:
-        return _hash(cursor, kind)
+        return _hash(cursor, NO_EXPIRIES, 1)
     if kind == f.TYPE_SET:
         return _set(cursor)
     if kind == f.TYPE_SET_LISTPACK or kind == f.TYPE_SET_INTSET:
@@ -85,9 +88,11 @@ def begin_value(cursor: Cursor, kind: i64, version: i64) -> object | None:
         return begun(arriving_stream(cursor, kind))
     if version >= f.VALKEY_VERSION:
         if kind == f.TYPE_VALKEY_HASH_2:
-            return _hash(cursor, kind)
-    elif kind == f.TYPE_HASH_METADATA or (kind == f.TYPE_HASH_METADATA_PRE_GA and version > f.RDB_VERSION):
-        return _hash(cursor, kind)
+            return _hash(cursor, EXPIRIES_BEHIND, 1)
+    elif kind == f.TYPE_HASH_METADATA:
+        return _hash(cursor, EXPIRIES_BEFORE, lowest_expiry(cursor))
+    elif kind == f.TYPE_HASH_METADATA_PRE_GA and version > f.RDB_VERSION:
+        return _hash(cursor, EXPIRIES_BEFORE, 1)
     elif kind == f.TYPE_HASH_LISTPACK_EX or (kind == f.TYPE_HASH_LISTPACK_EX_PRE_GA and version > f.RDB_VERSION):
         return _listpack_ex(cursor, kind)
     if kind == f.TYPE_MODULE_2:
@@ -156,13 +161,12 @@ def _compact_set(cursor: Cursor, kind: i64) -> Set | None:
     return made if members else None
 
 
-def _hash(cursor: Cursor, kind: i64) -> object | None:
-    lowest = lowest_expiry(cursor, kind)
+def _hash(cursor: Cursor, form: i64, lowest: int) -> object | None:
     count = cursor.count()
     if count > LARGE and count > cursor.limits.hash_entries:
-        return begun(arriving_hash(cursor, kind, lowest, count))
+        return begun(arriving_hash(cursor, form, lowest, count))
     expires: dict[bytes, int] = {}
-    fields = read_fields(cursor, kind, lowest, count, expires)
+    fields = read_fields(cursor, form, lowest, count, expires)
     return build_hash(fields, expires, cursor.limits) if fields else None
 
 

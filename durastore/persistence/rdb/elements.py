@@ -31,30 +31,34 @@ def read_strings(cursor: Cursor, count: i64) -> list[bytes]:
 # Hashes
 
 
-def lowest_expiry(cursor: Cursor, kind: i64) -> int:
-    """What the expiries of a hash count from, which stands before its size in TYPE_HASH_METADATA only."""
-    if kind != f.TYPE_HASH_METADATA:
-        return 1
+# Where the expiries of a hash's fields stand: nowhere, behind each value, before each field.
+NO_EXPIRIES: Final = 0
+EXPIRIES_BEHIND: Final = 1
+EXPIRIES_BEFORE: Final = 2
+
+
+def lowest_expiry(cursor: Cursor) -> int:
+    """What the expiries of a hash count from, which stands before its size in TYPE_HASH_METADATA."""
     lowest = int(cursor.int64())
     if lowest < 0:
         cursor.fail("impossible expiry of a hash field")
     return lowest
 
 
-def read_fields(cursor: Cursor, kind: i64, lowest: int, count: i64, expires: dict[bytes, int]) -> dict[bytes, bytes]:
+def read_fields(cursor: Cursor, form: i64, lowest: int, count: i64, expires: dict[bytes, int]) -> dict[bytes, bytes]:
     """Fields with their values; adds the expiries (Unix milliseconds) of those that have one.
 
-    TYPE_VALKEY_HASH_2 has the expiry behind the value, in eight bytes (-1: none).  TYPE_HASH_METADATA has it before the
-    field, relative to the lowest plus one (0: none); in release candidates of Redis 7.4 it was a time.
+    Behind the value they have eight bytes (-1: none).  Before the field they are relative to the lowest plus one (0:
+    none), or, with 1 for the lowest, times.
     """
     fields: dict[bytes, bytes] = {}
     remaining: i64 = count
-    if kind == f.TYPE_HASH:
+    if form == NO_EXPIRIES:
         while remaining > 0:
             field = cursor.string()
             fields[field] = cursor.string()
             remaining -= 1
-    elif kind == f.TYPE_VALKEY_HASH_2:
+    elif form == EXPIRIES_BEHIND:
         while remaining > 0:
             remaining -= 1
             field = cursor.string()
