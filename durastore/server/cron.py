@@ -62,6 +62,8 @@ class Cron:
         self.wakes = Rate()
         self.busy = Rate()
         self._last_second = 0.0
+        # Whether slices are under way, between which the hub is not to serve for long.
+        self.slicing = False
         self.expiry_seconds = 0.0
 
     async def run(self) -> None:
@@ -72,9 +74,11 @@ class Cron:
             await trio.sleep(period)
             now = int(time.time() * 1000)
             server.engine.begin_wake(now)
+            self.slicing = True
             await self._expire(now, period * EXPIRY_SHARE)
             await self._free(period * FREEING_SHARE)
             await self._evict(now, period * EVICTION_SHARE)
+            self.slicing = False
             for db in server.engine.instance.keyspace.databases:
                 if db.table.directory.depth:
                     db.merge_slice(MERGE_SEGMENTS)

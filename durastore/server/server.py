@@ -345,7 +345,7 @@ class Server:
 
     def _others_busy(self) -> bool:
         """Whether work beside the clients' is under way."""
-        return self.engine.loading or self.log.rewriting or self.saver.in_progress
+        return self.engine.loading or self.log.rewriting or self.saver.in_progress or self.cron.slicing
 
     def commit(self, now: int) -> None:
         """Appends to the log what periodic work put into the journal, and sends the messages that tell of it."""
