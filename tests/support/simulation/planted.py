@@ -10,9 +10,7 @@ import pytest
 from durastore.engine.journal import JournalSink
 from durastore.persistence import saver
 from durastore.persistence.aof import rewrite
-from durastore.persistence.aof.log import AppendLog
 from durastore.persistence.aof.manifest import Manifest
-from durastore.persistence.aof.writer import AofWriter
 from durastore.persistence.disk import Disk
 from support.simulation.disk import SimulatedFile
 from support.simulation.machine import Machine
@@ -111,29 +109,6 @@ def retry_after_failed_fsync(machine: Machine, patch: pytest.MonkeyPatch) -> Non
     log._on_failure = forget
 
 
-class Unsealed:
-    """A log that goes on in a new file before the old one is sure."""
-
-    def __init__(self, log: AppendLog) -> None:
-        self.__dict__["log"] = log
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.log, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self.log, name, value)
-
-    def switch(self, writer: AofWriter | None) -> None:
-        self.log.switch(writer)
-        self.log.sealing = False
-
-
-def skip_sealing(machine: Machine, patch: pytest.MonkeyPatch) -> None:
-    """A rewrite has the log go on in its new file before the old one is sure."""
-    rewriter: Any = machine.server.rewriter
-    rewriter._log = Unsealed(machine.server.log)
-
-
 def remove_before_manifest(machine: Machine, patch: pytest.MonkeyPatch) -> None:
     """A rewrite removes the old files before the manifest without them is in place."""
     store = rewrite.store_manifest
@@ -171,7 +146,6 @@ BUGS: Final[dict[str, Plant]] = {
     "trust-after-failed-fsync": trust_after_failed_fsync,
     "forget-the-mark": forget_the_mark,
     "retry-after-failed-fsync": retry_after_failed_fsync,
-    "skip-sealing": skip_sealing,
     "remove-before-manifest": remove_before_manifest,
     "skip-snapshot-folder-fsync": skip_snapshot_folder_fsync,
     "ignore-short-writes": ignore_short_writes,
