@@ -157,7 +157,6 @@ def test_a_save_takes_no_second_copy_of_the_data(start_durastore: Starter, comma
     fill("b")
     server.until_info("persistence", field, "0")
     cost = (memory(server, "VmHWM") - full) / (full - empty)
-    print(f"COST {cost:.2f}")
     assert cost < 0.8, f"{cost:.2f} of the data"
 
 
