@@ -29,6 +29,9 @@ _SHORT: Final = 1
 _INTEGER: Final = 2
 _DOUBLE: Final = 3
 _LONG: Final = 63
+# What no integer of four bytes is.
+_LEAST: Final = -2147483649
+_MOST: Final = 2147483648
 
 
 def entry(score: float, member: bytes) -> bytes:
@@ -73,16 +76,17 @@ def score_at(packed: bytes, place: i64) -> float:
     form: i64 = head >> _FORM
     if form == _DOUBLE:
         return read_f64_le(packed, place + 1)
-    whole: i64
-    if form == _BYTE:
-        whole = packed[place + 1]
-        if whole > 127:
-            whole -= 256
-    elif form == _SHORT:
-        whole = i64(read_i16_le(packed, place + 1))
-    else:
-        whole = i64(read_i32_le(packed, place + 1))
-    return float(whole)
+    return float(int(_whole_at(packed, place, form)))
+
+
+def _whole_at(packed: bytes, place: i64, form: i64) -> i64:
+    """The score of an entry whose form is that of an integer."""
+    if form == _SHORT:
+        return i64(read_i16_le(packed, place + 1))
+    if form == _INTEGER:
+        return i64(read_i32_le(packed, place + 1))
+    whole: i64 = packed[place + 1]
+    return whole if whole <= 127 else whole - 256
 
 
 def member_at(packed: bytes, place: i64) -> bytes:
@@ -137,11 +141,32 @@ def _find_long(packed: bytes, member: bytes) -> i64:
 def spot(packed: bytes, place: i64, score: float, member: bytes) -> i64:
     """Where an entry belongs, at this place or behind it."""
     total: i64 = len(packed)
-    while place < total:
-        other = score_at(packed, place)
-        if other > score or (other == score and member_at(packed, place) > member):
-            break
+    place = _bound(packed, place, score, False)
+    while place < total and score_at(packed, place) == score and member_at(packed, place) <= member:
         place = entry_end(packed, place)
+    return place
+
+
+def _bound(packed: bytes, place: i64, score: float, after: bool) -> i64:
+    """The first place, from this one on, whose score is not less; with ``after``, that is greater."""
+    # Of integers, none less than this one is meant.
+    least: i64 = _LEAST if score < 0.0 else _MOST
+    if _LEAST < score < _MOST:
+        least = i64(int(score))
+        if float(int(least)) < score or (after and float(int(least)) == score):
+            least += 1
+    total: i64 = len(packed)
+    while place < total:
+        head: i64 = packed[place]
+        form: i64 = head >> _FORM
+        if form == _DOUBLE:
+            other = read_f64_le(packed, place + 1)
+            if other > score or (other == score and not after):
+                break
+        elif _whole_at(packed, place, form) >= least:
+            break
+        size: i64 = head & _LONG
+        place = place + 1 + (1 << form) + size if size < _LONG else entry_end(packed, place)
     return place
 
 
@@ -166,16 +191,7 @@ def rank_at(packed: bytes, place: i64) -> i64:
 
 def rank_of_score(packed: bytes, score: float, after: bool) -> i64:
     """How many entries have a smaller score; with ``after`` also those that have this one."""
-    total: i64 = len(packed)
-    place: i64 = 0
-    rank: i64 = 0
-    while place < total:
-        other = score_at(packed, place)
-        if other > score or (other == score and not after):
-            break
-        place = entry_end(packed, place)
-        rank += 1
-    return rank
+    return rank_at(packed, _bound(packed, 0, score, after))
 
 
 def members_of(packed: bytes, first: i64, last: i64) -> list[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 
 import pytest
 from hypothesis import given, settings
@@ -342,3 +342,15 @@ def test_a_small_score_takes_little() -> None:
     assert len(packed_scores.entry(-30_000.0, b"member")) == 6 + 3
     assert len(packed_scores.entry(1_700_000_000.0, b"member")) == 6 + 5
     assert len(packed_scores.entry(1.5, b"member")) == 6 + 9
+
+
+@given(st.dictionaries(st.binary(min_size=1, max_size=2), st.sampled_from(EDGES), max_size=12), st.sampled_from(EDGES))
+def test_packed_entries_are_found_by_scores_of_every_form(held: dict[bytes, float], score: float) -> None:
+    pairs = sorted((each, member) for member, each in held.items())
+    entries = [packed_scores.entry(each, member) for each, member in pairs]
+    packed = b"".join(entries)
+    scores = [each for each, _ in pairs]
+    assert packed_scores.rank_of_score(packed, score, False) == bisect_left(scores, score)
+    assert packed_scores.rank_of_score(packed, score, True) == bisect_right(scores, score)
+    before = entries[: bisect_left(pairs, (score, b"new"))]
+    assert packed_scores.spot(packed, 0, score, b"new") == sum(map(len, before))
