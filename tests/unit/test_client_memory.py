@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from durastore.engine.blocking import Blockable, Waker
 from durastore.engine.journal import JournalSink
 from durastore.server.connection import OBJECTS, Connection, OutputLimit, bucket_of
 from durastore.server.hub import Gatekeeper, Hub
@@ -38,6 +39,21 @@ class Log(JournalSink):
         return False
 
 
+class Bell(Waker):
+    """Has the hub see to who was served, as the server's alarm does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hub: Hub | None = None
+
+    def wake(self, session: Blockable) -> None:
+        assert self.hub is not None
+        self.hub.wake(session)
+
+    def wake_at(self, when: int) -> None:
+        pass
+
+
 def takes_nothing(data: bytes) -> int:
     raise BlockingIOError
 
@@ -48,6 +64,9 @@ class Hall(Gatekeeper):
     def __init__(self) -> None:
         self.engine = engine()
         self.hub = Hub(self.engine, Log(), self)
+        bell = Bell()
+        bell.hub = self.hub
+        self.engine.blocking.waker = bell
         self.now = START
         self.deaf = False
         self.peers: list[socket.socket] = []
@@ -76,7 +95,7 @@ class Hall(Gatekeeper):
                 try:
                     while peer.recv(1 << 20):
                         pass
-                except BlockingIOError:
+                except (BlockingIOError, ConnectionResetError):
                     pass
 
     def pass_time(self, seconds: int) -> None:
