@@ -94,7 +94,7 @@ class Cron:
             server.engine.blocking.serve()
             if server.hub.has_own_work():
                 # Expiry has woken blocked clients; no socket would end the hub's sleep.
-                server.hub.turn(int(time.time() * 1000), 0.0)
+                server.hub.turn(0.0)
             server.log.look_after(now)
             self._save_points(now, monotonic)
 

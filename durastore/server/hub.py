@@ -67,6 +67,8 @@ class Hub:
         self.gatekeeper = gatekeeper
         self.epoll = select.epoll()
         self.poll = self.epoll.poll
+        # Unix nanoseconds.
+        self.clock: Callable[[], int] = time.time_ns
         self.connections: dict[int, Connection] = {}
         self.listeners: dict[int, socket.socket] = {}
         self.watched: dict[int, Callable[[], None]] = {}
@@ -125,20 +127,22 @@ class Hub:
 
     def serve(self, patience: float, limit: float) -> None:
         """Wakes until nothing comes within ``patience``, or ``limit`` has passed (both in seconds)."""
-        start: i64 = time.time_ns()
+        start: i64 = self.clock()
         end: i64 = start + int(limit * 1e9)
         now: i64 = start
         # A clock that is set back ends the turn.
-        while start <= now < end and self.turn(now // 1_000_000, patience):
-            now = time.time_ns()
+        while start <= now < end and self.turn(patience):
+            now = self.clock()
             self.busy += now - self.woken
 
-    def turn(self, now: i64, patience: float) -> bool:
+    def turn(self, patience: float) -> bool:
         """One wake; False where nothing was there to do, and nothing came within so many seconds."""
         events = self.poll(0.0 if self.resumable or self.touched else patience, EVENTS_PER_TURN)
         if not events and not self.resumable and not self.touched:
             return False
-        self.woken = time.time_ns()
+        # After the wait: nothing is dated before it was sent.
+        self.woken = self.clock()
+        now: i64 = self.woken // 1_000_000
         self.engine.begin_wake(now)
         self.wakes += 1
         if self.resumable:

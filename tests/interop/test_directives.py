@@ -17,6 +17,10 @@ ABSENT = {
     "min-replicas-to-write", "min-slaves-to-write", "cluster-enabled", "tls-replication", "tls-cluster",
     "activedefrag",
 }  # fmt: skip
+# Debian's server is a 7.0, which does not know the word "nothing" among the levels.
+LATER = {"loglevel"}
+# Redis takes -1 for what does not fit, and that for 1%.
+OVERFLOWS = ("maxmemory-clients", "99999999999999999999")
 VALUES = ("0", "1", "-1", "-2", "5", "100", "1001", "99999999999999999999", "1mb", "yes", "no", "", "a b", "always")
 
 
@@ -46,8 +50,10 @@ def test_defaults(servers: tuple[Server, Server]) -> None:
 def test_values(servers: tuple[Server, Server]) -> None:
     ours, theirs = map(settings, servers)
     different = []
-    for name in sorted(ours.keys() & theirs.keys() - {name.encode() for name in STARTED | ABSENT}):
+    for name in sorted(ours.keys() & theirs.keys() - {name.encode() for name in STARTED | ABSENT | LATER}):
         for value in VALUES:
+            if (name.decode(), value) == OVERFLOWS:
+                continue
             found = []
             for server in servers:
                 with server.connect() as connection:

@@ -68,6 +68,7 @@ class Hall(Gatekeeper):
         bell.hub = self.hub
         self.engine.blocking.waker = bell
         self.now = START
+        self.hub.clock = lambda: self.now * 1_000_000
         self.deaf = False
         self.peers: list[socket.socket] = []
 
@@ -89,7 +90,7 @@ class Hall(Gatekeeper):
     def serve(self) -> None:
         """Wakes the hub until it has nothing to do; the sockets of the deaf are always ready for more."""
         for _ in range(TURNS):
-            if not self.hub.turn(self.now, 0.0):
+            if not self.hub.turn(0.0):
                 return
             for peer in self.peers:
                 try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import select
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,7 +156,7 @@ class Machine:
     def turn(self) -> None:
         # What was answered in one wake counts by the policy of that time, which the next may change.
         self.observe()
-        while self.server.hub.turn(time.time_ns() // 1_000_000, 0.0):
+        while self.server.hub.turn(0.0):
             self.observe()
 
     def connect(self, number: int) -> Peer:

@@ -129,7 +129,11 @@ def skip_snapshot_folder_fsync(machine: Machine, patch: pytest.MonkeyPatch) -> N
 
 def ignore_short_writes(machine: Machine, patch: pytest.MonkeyPatch) -> None:
     """Who writes takes it for granted that all of it was taken."""
-    patch.setattr(SimulatedFile, "write_all", lambda self, data: self.write(data))
+
+    def write_once(self: SimulatedFile, data: bytes) -> None:
+        self.write(data)
+
+    patch.setattr(SimulatedFile, "write_all", write_once)
 
 
 def skip_fsync_at_start(machine: Machine, patch: pytest.MonkeyPatch) -> None:
