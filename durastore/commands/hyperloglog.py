@@ -12,7 +12,7 @@ from durastore.commands.errors import WRONG_TYPE, CommandError
 from durastore.commands.spec import ADMIN, DENYOOM, FAST, MAY_REPLICATE, READONLY, WRITE, command
 from durastore.commands.strings import raw_string
 from durastore.keyspace import hyperloglog as hll
-from durastore.keyspace.dense_registers import holds
+from durastore.keyspace.dense_registers import held_up_to
 from durastore.keyspace.values import RawString
 
 _NOT_VALID: Final = b"WRONGTYPE Key is not a valid HyperLogLog string value."
@@ -47,6 +47,14 @@ def pfadd(client: Client, argv: list[bytes]) -> None:
     instance = client.instance
     key = argv[1]
     value = client.db.lookup(key, instance.now)
+    size: i64 = len(argv)
+    i: i64 = 2
+    if isinstance(value, RawString):
+        # Mostly nothing is to be done.
+        i = held_up_to(value.data, argv, 2)
+        if i > 2 and i == size:
+            client.reply.integer(0)
+            return
     changed: bytearray | None = None
     updates: i64 = 0
     if value is None:
@@ -55,13 +63,8 @@ def pfadd(client: Client, argv: list[bytes]) -> None:
         updates = 1
     data: bytes | bytearray = _content(value) if changed is None else changed
     limit = instance.keyspace.limits.hll_sparse_bytes
-    size: i64 = len(argv)
-    i: i64 = 2
     try:
         while i < size:
-            if holds(data, argv[i]):
-                i += 1
-                continue
             hashed = hll.murmur_hash(argv[i])
             place = hll.find(data, hll.register_of(hashed))
             wanted = hll.value_of(hashed)
@@ -70,7 +73,7 @@ def pfadd(client: Client, argv: list[bytes]) -> None:
                     data = changed = raw_string(client, key, value).data
                 hll.raise_register(changed, place, wanted, limit)
                 updates += 1
-            i += 1
+            i = held_up_to(data, argv, i + 1)
     except hll.Corrupt:
         raise CommandError(_CORRUPT) from None
     finally:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from durastore.keyspace import hyperloglog as hll
 
 
-def holds(data: bytes | bytearray, element: bytes) -> bool:
-    """Whether a valid HyperLogLog is dense, and its register already has what the element wants in it."""
-    if hll.is_sparse(data):
-        return False
-    hashed = hll.murmur_hash(element)
-    return hll.value_of(hashed) <= hll.find(data, hll.register_of(hashed)).value
+def held_up_to(data: bytes | bytearray, elements: list[bytes], first: int) -> int:
+    """The index, from ``first`` on, of the first element that would change a register, or how many elements there are.
+
+    ``first`` where the data is no valid HyperLogLog, or not a dense one.
+    """
+    if not hll.is_valid(data) or hll.is_sparse(data):
+        return first
+    while first < len(elements):
+        hashed = hll.murmur_hash(elements[first])
+        if hll.value_of(hashed) > hll.find(data, hll.register_of(hashed)).value:
+            break
+        first += 1
+    return first

@@ -4,6 +4,7 @@
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_Check, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint64_t
+from libc.string cimport memcmp
 
 cdef enum:
     HEADER = 16
@@ -34,28 +35,34 @@ cdef uint64_t murmur_hash(const unsigned char *data, Py_ssize_t size) noexcept:
     return h ^ h >> 47
 
 
-def holds(data, bytes element not None):
+def held_up_to(data, list elements not None, Py_ssize_t first):
     """See dense_registers.py."""
     cdef const unsigned char *registers
     cdef Py_ssize_t size, pos
     cdef uint64_t hashed, rest
-    cdef int value = 1, shift, held
+    cdef int value, shift, held
     if PyByteArray_Check(data):
         registers = <const unsigned char *>PyByteArray_AS_STRING(data)
         size = PyByteArray_GET_SIZE(data)
     else:
         registers = <const unsigned char *>PyBytes_AS_STRING(<bytes?>data)
         size = PyBytes_GET_SIZE(data)
-    if size != DENSE_SIZE or registers[4] != 0:
-        return False
-    hashed = murmur_hash(<const unsigned char *>PyBytes_AS_STRING(element), PyBytes_GET_SIZE(element))
-    rest = hashed >> INDEX_BITS | <uint64_t>1 << VALUE_BITS
-    while not rest & 1:
-        rest >>= 1
-        value += 1
-    pos = HEADER + ((hashed & 0x3FFF) * 6 >> 3)
-    shift = (hashed & 0x3FFF) * 6 & 7
-    held = registers[pos] >> shift
-    if shift > 2:
-        held |= registers[pos + 1] << (8 - shift)
-    return value <= (held & 63)
+    if size != DENSE_SIZE or memcmp(registers, b"HYLL\0", 5) != 0:
+        return first
+    while first < len(elements):
+        element = <bytes?>elements[first]
+        hashed = murmur_hash(<const unsigned char *>PyBytes_AS_STRING(element), PyBytes_GET_SIZE(element))
+        rest = hashed >> INDEX_BITS | <uint64_t>1 << VALUE_BITS
+        value = 1
+        while not rest & 1:
+            rest >>= 1
+            value += 1
+        pos = HEADER + ((hashed & 0x3FFF) * 6 >> 3)
+        shift = (hashed & 0x3FFF) * 6 & 7
+        held = registers[pos] >> shift
+        if shift > 2:
+            held |= registers[pos + 1] << (8 - shift)
+        if value > (held & 63):
+            break
+        first += 1
+    return first

@@ -11,7 +11,7 @@ from librt.vecs import vec
 from mypy_extensions import u8
 
 from durastore.keyspace import hyperloglog as hll
-from durastore.keyspace.dense_registers import holds
+from durastore.keyspace.dense_registers import held_up_to
 
 # Neighbouring registers, so that runs are split and merged, and some far away.
 indexes = st.one_of(st.integers(0, 12), st.integers(80, 90), st.integers(16370, 16383), st.integers(0, 16383))
@@ -120,8 +120,17 @@ def test_what_a_dense_register_holds_is_found_at_once(before: list[bytes], eleme
             hll.raise_register(data, place, hll.value_of(hashed), 3000)
     hashed = hll.murmur_hash(element)
     held = hll.find(data, hll.register_of(hashed)).value >= hll.value_of(hashed)
-    assert holds(data, element) == holds(bytes(data), element) == (dense and held)
-    assert all(holds(data, each) == dense for each in before)
+    elements = [*before, element]
+    wanted = len(before) + held if dense else 0
+    assert held_up_to(data, elements, 0) == held_up_to(bytes(data), elements, 0) == wanted
+    assert held_up_to(data, elements, len(before)) == (wanted if dense else len(before))
+
+
+def test_what_is_no_hyperloglog_holds_nothing() -> None:
+    dense = hll.create()
+    hll.make_dense(dense)
+    for data in (dense[:-1], b"HYLX" + dense[4:], dense[:4] + b"\x02" + dense[5:], b""):
+        assert held_up_to(data, [b"a"], 0) == 0
 
 
 @settings(deadline=None)
