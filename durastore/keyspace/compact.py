@@ -166,10 +166,10 @@ class CompactDict(Generic[V]):
             self._charge(value.weigh() - before)
 
     def sample(self, number: int, wanted: int) -> list[tuple[bytes, int]]:
-        """Up to so many keys and their marks, from where the random number points."""
-        keys = list(self._held)
-        start = number % len(keys) if keys else 0
-        return [(key, self._uses.get(key, 0)) for key in (keys[start:] + keys[:start])[:wanted]]
+        """Up to so many keys and their marks, which the random number chooses."""
+        # Neighbours in a dict of Python's are of one age, and so no sample.
+        keys = random.Random(number).sample(list(self._held), min(wanted, len(self._held)))
+        return [(key, self._uses.get(key, 0)) for key in keys]
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.keys())

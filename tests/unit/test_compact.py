@@ -166,6 +166,20 @@ def test_every_key_is_drawn_equally_often() -> None:
     assert max(drawn.values()) < 500
 
 
+def test_a_sample_is_not_of_one_age() -> None:
+    """Else what was used of late would go where, by chance, nothing else is drawn."""
+    compact: CompactDict[object] = CompactDict()
+    assert compact.sample(7, 10) == []
+    for i in range(200):
+        compact[b"%d" % i] = None
+    generator = random.Random(1)
+    for _ in range(100):
+        drawn = [int(key) for key, _use in compact.sample(generator.getrandbits(32), 10)]
+        assert len(set(drawn)) == 10
+        assert max(drawn) - min(drawn) > 20
+    assert {key for key, _use in compact.sample(3, 500)} == set(compact)
+
+
 def test_a_directory_follows_segments_that_divide_and_join() -> None:
     items: list[CompactDict[object]] = [CompactDict() for _ in range(6)]
     directory = Directory("all", items[0])
