@@ -24,6 +24,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 FIRST_TICK = 0.002
 LONGEST_TICK = 0.05
+# One look at a server takes at most so many seconds of anybody's patience.
+LONGEST_LOOK = 5.0
 
 
 class ServerError(Exception):
@@ -85,6 +87,34 @@ def free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+class Patience:
+    """Waits for a process in short steps, for so many seconds in which this process was running.
+
+    Where the whole machine stands still for minutes, a step counts as one look at most: a limit by the clock alone
+    would be over before the server could do anything.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float, tick: float = FIRST_TICK) -> None:
+        self._process = process
+        self._left = seconds
+        self._tick = tick
+        self._last = time.monotonic()
+
+    def wait(self) -> bool:
+        """Waits a step, or until the process has ended, and says whether it has. Raises TimeoutError at the limit."""
+        now = time.monotonic()
+        self._left -= min(now - self._last, LONGEST_LOOK)
+        self._last = now
+        if self._left < 0:
+            raise TimeoutError
+        try:
+            self._process.wait(self._tick)
+        except subprocess.TimeoutExpired:
+            self._tick = min(self._tick * 1.5, LONGEST_TICK)
+            return False
+        return True
 
 
 class Server:
@@ -157,20 +187,16 @@ class Server:
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Returns when the server answers PING with something other than LOADING. Raises ServerError."""
-        deadline = time.monotonic() + seconds
-        tick = FIRST_TICK
+        assert self.process is not None
+        patience = Patience(self.process, seconds)
         while not self.answers():
-            assert self.process is not None
             try:
-                # The wait for the next try is a wait for the process's end, which is an answer as well.
-                self.process.wait(tick)
-            except subprocess.TimeoutExpired:
-                tick = min(tick * 1.5, LONGEST_TICK)
-            else:
-                raise ServerError(f"{self.command} ended with {self.process.returncode}:\n{self.log_tail()}")
-            if time.monotonic() > deadline:
+                ended = patience.wait()
+            except TimeoutError:
                 self.kill()
-                raise ServerError(f"{self.command} is not ready after {seconds} s:\n{self.log_tail()}")
+                raise ServerError(f"{self.command} is not ready after {seconds} s:\n{self.log_tail()}") from None
+            if ended:
+                raise ServerError(f"{self.command} ended with {self.process.returncode}:\n{self.log_tail()}")
 
     def answers(self) -> bool:
         """Whether the server answers, and not that it is loading."""
@@ -219,16 +245,15 @@ class Server:
 
     def until_info(self, section: str, field: str, value: str, seconds: float = 60.0) -> None:
         """Returns when a field of INFO has a value; the server's end is an error, and so is a long wait."""
-        deadline = time.monotonic() + seconds
+        assert self.process is not None
+        patience = Patience(self.process, seconds)
         while (last := self.info(section, field)) != value:
-            assert self.process is not None
             try:
-                self.process.wait(0.01)
-            except subprocess.TimeoutExpired:
-                pass
-            else:
+                ended = patience.wait()
+            except TimeoutError:
+                raise AssertionError(f"{field} is {last!r}, not {value!r}, after {seconds} s") from None
+            if ended:
                 raise ServerError(f"{self.command} ended:\n{self.log_tail()}")
-            assert time.monotonic() < deadline, f"{field} is {last!r}, not {value!r}, after {seconds} s"
 
     def kill(self) -> None:
         """kill -9, and the process is gone when this returns."""
@@ -244,12 +269,15 @@ class Server:
             return 0
         if self.process.poll() is None:
             self.process.send_signal(number)
+        patience = Patience(self.process, STOP_SECONDS)
         try:
-            return self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
+            while not patience.wait():
+                pass
+        except TimeoutError:
             self.process.kill()
             self.process.wait()
             raise ServerError(f"{self.command} did not end in {STOP_SECONDS} s:\n{self.log_tail()}") from None
+        return self.process.returncode
 
 
 def durastore_server(folder: Path, directives: dict[str, str] | None = None) -> Server:
