@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from durastore.commands.client import Client, Host
 from durastore.commands.errors import CommandError
 from durastore.config import ConfigError
+from durastore.persistence.loader import LoadError
 from durastore.persistence.rdb import RdbError, dump_functions, dump_value, load_dump, load_functions
 from durastore.persistence.rdb.dump import ERROR_CHECKSUM, ERROR_FORMAT
 from durastore.persistence.saver import SaveError
@@ -53,7 +54,12 @@ class ServerHost(Host):
 
     def reset_statistics(self) -> None:
         """CONFIG RESETSTAT."""
-        self._server.reset_statistics()
+        server = self._server
+        server.engine.reset_statistics()
+        server.admission.received = 0
+        server.admission.rejected = 0
+        server.hub.bytes_in = 0
+        server.hub.bytes_out = 0
 
     def save(self) -> None:
         """SAVE."""
@@ -130,12 +136,29 @@ class ServerHost(Host):
         time.sleep(seconds)
 
     def reload(self, save: bool, flush: bool, merge: bool) -> None:
-        """DEBUG RELOAD."""
-        self._server.reload(save=save, flush=flush, merge=merge)
+        """DEBUG RELOAD: the keyspace goes to disk and comes back."""
+        server = self._server
+        if save:
+            try:
+                server.saver.save()
+            except SaveError as error:
+                raise CommandError(b"ERR Error trying to save the DB") from error
+        try:
+            server.loader.reload_rdb(flush=flush, merge=merge)
+        except LoadError as error:
+            server.logger.error("%s", error)
+            raise CommandError(b"ERR Error trying to load the RDB dump, check server logs") from error
 
     def load_aof(self) -> None:
         """DEBUG LOADAOF."""
-        self._server.reload_log()
+        server = self._server
+        if not server.log.flush_now():
+            raise CommandError(b"ERR Error trying to flush the AOF buffer, check server logs")
+        try:
+            server.loader.reload_log()
+        except LoadError as error:
+            server.logger.error("%s", error)
+            raise CommandError(b"ERR Error trying to load the AOF files, check server logs") from error
 
     def change_replication_id(self) -> None:
         """DEBUG CHANGE-REPL-ID."""
@@ -167,7 +190,14 @@ class ServerHost(Host):
 
     def close(self, client: Client) -> None:
         """Closes a connection when its replies are out."""
-        self._server.close_client(client)
+        server = self._server
+        client.closing = True
+        for connection in server.hub.connections.values():
+            if connection.client is client:
+                # It must not take anything any more.
+                server.engine.blocking.leave(connection.session)
+                server.hub.touch(connection)
+                return
 
     def pause(self, until: int, writes_only: bool) -> None:
         """CLIENT PAUSE and UNPAUSE."""

@@ -1,4 +1,4 @@
-"""Listening sockets, and who may connect to them."""
+"""Listening sockets: where the configuration wants them, at the start and when it changes."""
 
 from __future__ import annotations
 
@@ -8,37 +8,21 @@ import logging
 import os
 import socket
 import stat
-import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from durastore.commands.client import Client
+from durastore.config import Config, ConfigError
 from durastore.config import table as directives
 from durastore.config.tls import TLS_PORT
-from durastore.engine.session import Session
-from durastore.server.connection import Connection
-from durastore.server.hub import Gatekeeper, format_address
 
 if TYPE_CHECKING:
-    from durastore.config import Config
     from durastore.server.server import Server
 
 log = logging.getLogger("durastore.server")
 
-_PROTECTED = (
-    b"-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
-    b"default user. In this mode connections are only accepted from the loopback interface. If you want to connect "
-    b"from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode "
-    b"sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the "
-    b"same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. "
-    b"Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by "
-    b"editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the "
-    b"server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' "
-    b"option. 4) Set up an authentication password for the default user. NOTE: You only need to do one of the above "
-    b"things in order for the server to start accepting connections from the outside.\r\n"
-)
+_NO_LISTENER: Final = "Unable to listen on this port. Check server logs."
+_NOT_BOUND: Final = "Failed to bind to specified addresses."
 _WILDCARDS = {"*": "0.0.0.0", "::*": "::"}
-_TOO_MANY = b"-ERR max number of clients reached\r\n"
 
 
 class ListenError(Exception):
@@ -130,69 +114,81 @@ def _open_unix(config: Config, path: str) -> socket.socket:
     return sock
 
 
-class Admission(Gatekeeper):
-    """Makes connections out of accepted sockets: maxclients, protected mode, keep-alive."""
+class Listeners:
+    """The listening sockets of one server; the hub and ``TlsListeners`` accept on them."""
 
     def __init__(self, server: Server) -> None:
-        super().__init__()
         self._server = server
-        self._next_id = 1
-        self.received = 0
-        self.rejected = 0
+        config = server.config
+        config.on_change(directives.PORT, lambda value: self._listen_again(_NO_LISTENER))
+        config.on_change(TLS_PORT, lambda value: self._tls_port_changed())
+        config.on_change(directives.BIND, lambda value: self._listen_again(_NOT_BOUND))
 
-    def admit(self, sock: socket.socket, address: str, unix_socket: bool) -> Connection | None:
-        """See Gatekeeper."""
+    def open(self) -> None:
+        """Listens where the configuration says; raises ListenError."""
+        for sock in open_listeners(self._server.config, {}):
+            self._listen_on(sock)
+
+    def remove_unix_socket(self) -> None:
+        """Removes the file of the Unix socket."""
+        config = self._server.config
+        if config[directives.UNIX_SOCKET]:
+            try:
+                os.unlink(config.resolve(config[directives.UNIX_SOCKET]))
+            except OSError as error:
+                log.warning("cannot remove the Unix socket: %s", error)
+
+    def _tls_port_changed(self) -> None:
+        self._server.tls.settings_changed()
+        self._listen_again(_NO_LISTENER)
+
+    def _listen_on(self, sock: socket.socket) -> None:
+        server = self._server
+        if sock.family != socket.AF_UNIX and sock.getsockname()[1] == server.config[TLS_PORT]:
+            server.tls.listen(sock)
+        else:
+            server.hub.listen(sock)
+
+    def _stop_listening_on(self, sock: socket.socket) -> None:
+        server = self._server
+        if sock in server.tls.listening:
+            server.tls.stop_listening_on(sock)
+        else:
+            server.hub.stop_listening_on(sock)
+
+    def _listen_again(self, complaint: str) -> None:
+        """Listens where the configuration says by now, and nowhere else; raises ConfigError with the complaint."""
+        server = self._server
+        old = {sock.getsockname(): sock for sock in [*server.hub.listeners.values(), *server.tls.listening]}
+        try:
+            wanted = self._reopened(old)
+        except ListenError as error:
+            log.error("%s", error)
+            raise ConfigError(complaint) from error
+        for sock in old.values():
+            if sock.fileno() != -1 and sock not in wanted:
+                self._stop_listening_on(sock)
+        for sock in wanted:
+            if sock not in old.values():
+                self._listen_on(sock)
+
+    def _reopened(self, old: dict[object, socket.socket]) -> list[socket.socket]:
+        """The sockets that are wanted by now, open; some of them may be old ones.  Raises ListenError."""
         server = self._server
         config = server.config
-        if len(server.hub.connections) >= config[directives.MAX_CLIENTS]:
-            self._refuse(sock, _TOO_MANY)
-            return None
-        if (
-            not unix_socket
-            and config[directives.PROTECTED_MODE]
-            and server.engine.instance.access.default.needs_no_password
-            and not _is_loopback(sock.getpeername()[0])
-        ):
-            self._refuse(sock, _PROTECTED)
-            return None
-        if not unix_socket:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            seconds = config[directives.TCP_KEEPALIVE]
-            if seconds:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(seconds // 3, 1))
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-        client = self.new_client()
-        client.descriptor = sock.fileno()
-        client.unix_socket = unix_socket
-        client.local = unix_socket or _is_loopback(sock.getpeername()[0])
-        if unix_socket:
-            client.address = f"{config.resolve(config[directives.UNIX_SOCKET])}:0"
-            client.local_address = client.address
-        else:
-            client.address = address
-            client.local_address = format_address(sock.getsockname())
-        self.received += 1
-        session = Session(
-            server.engine, client, config[directives.PROTO_MAX_BULK_LEN], config[directives.CLIENT_QUERY_BUFFER_LIMIT]
-        )
-        return Connection(sock, session)
-
-    def new_client(self) -> Client:
-        """A client without a socket yet."""
-        server = self._server
-        client = Client(self._next_id, server.engine.instance)
-        self._next_id += 1
-        client.become_stranger()
-        client.created = client.last_interaction = int(time.time() * 1000)
-        return client
-
-    def _refuse(self, sock: socket.socket, message: bytes) -> None:
-        self.rejected += 1
-        with contextlib.suppress(OSError):
-            sock.send(message)
-
-
-def _is_loopback(host: str) -> bool:
-    return host.startswith("127.") or host in ("::1", "::ffff:127.0.0.1")
+        try:
+            return open_listeners(config, old)
+        except ListenError:
+            # A socket on all interfaces is in the way of one on a certain interface, and the other way round.
+            names = [name for name in old if isinstance(name, tuple)]
+            encrypted = [name for name in names if old[name] in server.tls.listening]
+            for name in names:
+                self._stop_listening_on(old[name])
+            try:
+                return open_listeners(config, {name: sock for name, sock in old.items() if name not in names})
+            except ListenError:
+                for name in names:
+                    again = open_tcp(name[0], name[1], config[directives.TCP_BACKLOG], False)
+                    if again is not None:
+                        (server.tls if name in encrypted else server.hub).listen(again)
+                raise

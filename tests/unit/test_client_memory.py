@@ -14,7 +14,7 @@ from durastore.engine.blocking import Blockable, Waker
 from durastore.engine.journal import JournalSink
 from durastore.server.connection import OBJECTS, Connection, OutputLimit, bucket_of
 from durastore.server.hub import Gatekeeper, Hub
-from durastore.server.server import client_memory_limit
+from durastore.server.settings import client_memory_limit
 from support.engines import engine, session
 from support.resp import request
 

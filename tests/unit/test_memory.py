@@ -18,7 +18,7 @@ from durastore.keyspace.limits import Limits
 from durastore.keyspace.sets import build_set
 from durastore.keyspace.values import WEIGHED, Value
 from durastore.protocol.parser import encode_request
-from durastore.server.server import eviction_patience
+from durastore.server.settings import eviction_patience
 from support.engines import engine, run, session
 
 NOW = 1_700_000_000_000

@@ -15,6 +15,7 @@ from durastore.engine.engine import Engine
 from durastore.keyspace.limits import Limits
 from durastore.persistence.aof.distrust import is_marked
 from durastore.persistence.rdb import RdbWriter
+from durastore.server.settings import log_settings
 from support.engines import engine
 from support.simulation import world
 from support.simulation.disk import Faults, SimulatedDisk, outcomes
@@ -123,7 +124,7 @@ class Life:
 
     def judge(self, machine: Machine) -> None:
         """Starts from all that crashes have left so far."""
-        judge = Judge(machine.server._log_settings(), self.judging, self.fillers)
+        judge = Judge(log_settings(machine.server.config), self.judging, self.fillers)
         for crash in self.crashes:
             try:
                 self._judge(judge, crash)
