@@ -7,6 +7,7 @@ promise something, only the default is taken.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from durastore.config.directives import (
     ConfigError,
     Directive,
     Integer,
+    Integers,
     Memory,
     Text,
     YesNo,
@@ -38,32 +40,121 @@ class Fixed(Directive[str]):
         return value.encode()
 
 
-class Percentiles(Directive[tuple[float, ...]]):
-    """Numbers from 0 to 100."""
-
-    several = True
-
-    def parse(self, words: Sequence[bytes], current: tuple[float, ...], appending: bool) -> tuple[float, ...]:
-        if list(words) == [b""]:
-            return ()
-        try:
-            numbers = tuple(float(word) for word in words)
-        except ValueError:
-            raise ConfigError(f"Invalid {self.name} parameters") from None
-        if not all(0 <= number <= 100 for number in numbers):
-            raise ConfigError(f"{self.name} parameters should sit between [0.0,100.0]")
-        return numbers
-
-    def show(self, value: tuple[float, ...]) -> bytes:
-        return " ".join(f"{number:g}" for number in value).encode()
+def _check_title(template: str) -> str | None:
+    # The title and the mode may expand to nothing, and a process title must not.
+    certain = template.replace("{title}", "").replace("{server-mode}", "")
+    if certain.strip(" ") and _TITLE_TEMPLATE.fullmatch(template):
+        return None
+    return "template format is invalid or contains unknown variables"
 
 
 def _cpus(of: str) -> str:
     return f"The CPUs that {of} may run on. Bind the process from outside (taskset) instead."
 
 
+_TITLE_TEMPLATE: Final = re.compile(
+    r"(?:[^{]|\{\{|\{(?:title|listen-addr|server-mode|port|tls-port|unixsocket|config-file)\})*"
+)
+_LAZY: Final = "Free values in the background {}. Large ones always are."
 _DEFRAG: Final = "Part of activedefrag."
 
+PROCESS: Final[tuple[Directive[Any], ...]] = (
+    Integer(
+        "shutdown-timeout", 10, "How long a shutdown waits for replicas that lag behind. 0: not at all.",
+        unit="seconds", effect=False,
+    ),
+    YesNo(
+        "dynamic-hz", True, "Raise hz with the number of clients. The work of each run is bounded here, so hz stays "
+        "put.", effect=False,
+    ),
+    Integer(
+        "io-threads", 1, "Threads for socket reads and writes. The server serves all sockets from one thread.",
+        low=1, high=128, immutable=True, effect=False, unit="threads",
+    ),
+    YesNo("always-show-logo", False, "Draw a logo in the log at start. There is none.", immutable=True, effect=False),
+    YesNo("set-proc-title", True, "Show address and mode in the process title.", immutable=True, effect=False),
+    Text(
+        "proc-title-template", "{title} {listen-addr} {server-mode}", "The form of the process title. Variables: "
+        "{title}, {listen-addr}, {server-mode}, {port}, {tls-port}, {unixsocket}, {config-file}.",
+        check=_check_title, effect=False,
+    ),
+    Text(
+        "locale-collate", "", "The locale for comparing strings in SORT ALPHA. Strings compare by their bytes.",
+        effect=False,
+    ),
+    YesNo(
+        "crash-log-enabled", True, "Log the state of the process when it crashes. Errors are logged with their "
+        "traceback in any case.", effect=False,
+    ),
+    YesNo(
+        "disable-thp", True, "Turn transparent huge pages off for this process, which matters to servers that fork.",
+        immutable=True, effect=False,
+    ),
+    Choice(
+        "oom-score-adj", "no", "Whether to tell the kernel which process to kill first when memory runs out.",
+        ("no", "yes", "relative", "absolute"), effect=False,
+    ),
+    Integers(
+        "oom-score-adj-values", (0, 200, 800), "The scores for a master, a replica and a background child.",
+        low=-2000, high=2000, effect=False,
+    ),
+    Text(
+        "ignore-warnings", "", "Names of start-up warnings to ignore. The ones that Redis knows do not arise.",
+        effect=False,
+    ),
+    YesNo(
+        "jemalloc-bg-thread", True, "Have the allocator return memory in the background. Python has its own allocator.",
+        effect=False,
+    ),
+)  # fmt: skip
+SNAPSHOTS: Final[tuple[Directive[Any], ...]] = (
+    YesNo("rdb-del-sync-files", False, "Delete snapshots that were made only for replicas.", effect=False),
+)  # fmt: skip
+INNER_WORKINGS: Final[tuple[Directive[Any], ...]] = (
+    Integer(
+        "list-compress-depth", 0, "How many nodes at both ends of a list Redis leaves uncompressed. Lists are not "
+        "compressed here.", unit="nodes", effect=False,
+    ),
+    YesNo(
+        "activerehashing", True, "Spend idle time on moving hash tables to their new size. Tables are split in small "
+        "segments, so there is nothing to spread.", effect=False,
+    ),
+    YesNo("lazyfree-lazy-expire", False, _LAZY.format("on expiry"), effect=False),
+    YesNo("lazyfree-lazy-server-del", False, _LAZY.format("when a command overwrites them"), effect=False),
+    YesNo("lazyfree-lazy-user-del", False, _LAZY.format("on DEL"), effect=False),
+    YesNo("lazyfree-lazy-user-flush", False, _LAZY.format("on FLUSHALL and FLUSHDB"), effect=False),
+)  # fmt: skip
+REPLICATION: Final[tuple[Directive[Any], ...]] = (
+    YesNo(
+        "replica-lazy-flush", False, _LAZY.format("when a replica drops its data for a full resync"),
+        alias="slave-lazy-flush", effect=False,
+    ),
+    YesNo(
+        "replica-serve-stale-data", True, "Answer from old data while the link to the master is down.",
+        alias="slave-serve-stale-data", effect=False,
+    ),
+    YesNo(
+        "replica-read-only", True, "Refuse writes from clients of a replica.", alias="slave-read-only", effect=False
+    ),
+    Integer(
+        "replica-priority", 100, "Which replica a failover prefers: the lowest number; 0 is never chosen.",
+        alias="slave-priority", effect=False,
+    ),
+    YesNo("repl-diskless-sync", True, "Send a full resync without a file in between.", effect=False),
+    Integer(
+        "repl-diskless-sync-delay", 5, "How long to wait for more replicas before a full resync.", unit="seconds",
+        effect=False,
+    ),
+    Integer(
+        "repl-diskless-sync-max-replicas", 0, "Start a full resync early once this many replicas wait. 0: do not.",
+        unit="replicas", effect=False,
+    ),
+    Choice(
+        "repl-diskless-load", "disabled", "Whether a replica loads a full resync straight from the socket.",
+        ("disabled", "on-empty-db", "swapdb"), effect=False,
+    ),
+    YesNo("repl-disable-tcp-nodelay", False, "Send fewer, larger packets to replicas, later.", effect=False),
+)  # fmt: skip
 MACHINERY: Final[tuple[Directive[Any], ...]] = (
     YesNo("activedefrag", False, "Moves values in memory to make its free parts whole.", effect=False),
     Memory("active-defrag-ignore-bytes", 100 << 20, _DEFRAG, low=1, high=INT64_MAX, effect=False),

@@ -1,16 +1,17 @@
 """The table of directives: the one place that says what can be set, how, and what it does.
 
-Parsing, CONFIG GET, SET and REWRITE and the annotated conf file all come from it. Names, defaults, limits and
+Parsing, CONFIG GET, SET and REWRITE and the annotated conf file all come from it; what has no effect stands in
+``inert``. Names, defaults, limits and
 mutability are those of redis-server 7.2 (its ``config.c`` and ``redis.conf``); a directive that is not Redis's says so.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from durastore.config import inert
 from durastore.config.directives import (
     INT64_MAX,
     INT_MIN,
@@ -24,7 +25,6 @@ from durastore.config.directives import (
     Directory,
     EventClasses,
     Integer,
-    Integers,
     Memory,
     MemoryOrPercent,
     Octal,
@@ -38,23 +38,10 @@ from durastore.config.directives import (
     YesNo,
     no_path,
 )
-from durastore.config.inert import MACHINERY
 from durastore.config.operations import HTTP, LOG_FORMAT
 from durastore.config.tls import TLS
 
 _MB: Final = 1 << 20
-_TITLE_TEMPLATE: Final = re.compile(
-    r"(?:[^{]|\{\{|\{(?:title|listen-addr|server-mode|port|tls-port|unixsocket|config-file)\})*"
-)
-
-
-def _check_title(template: str) -> str | None:
-    # The title and the mode may expand to nothing, and a process title must not.
-    certain = template.replace("{title}", "").replace("{server-mode}", "")
-    if certain.strip(" ") and _TITLE_TEMPLATE.fullmatch(template):
-        return None
-    return "template format is invalid or contains unknown variables"
-
 
 # --- network ----------------------------------------------------------------------------------------------------------
 
@@ -182,59 +169,9 @@ SHUTDOWN_ON_SIGINT: Final = Choices(
 SHUTDOWN_ON_SIGTERM: Final = Choices(
     "shutdown-on-sigterm", "The same for SIGTERM, which service managers send.", _SHUTDOWN_WORDS, _check_shutdown,
 )  # fmt: skip
-SHUTDOWN_TIMEOUT: Final = Integer(
-    "shutdown-timeout", 10, "How long a shutdown waits for replicas that lag behind. 0: not at all.", unit="seconds",
-    effect=False,
-)  # fmt: skip
 HZ: Final = Integer(
     "hz", 10, "How often a second the background work runs: expiry, timeouts, statistics. More makes expired keys go "
     "sooner and costs CPU. Values outside 1 to 500 are pulled to these.", clamp=(1, 500), unit="runs a second",
-)  # fmt: skip
-DYNAMIC_HZ: Final = YesNo(
-    "dynamic-hz", True, "Raise hz with the number of clients. The work of each run is bounded here, so hz stays put.",
-    effect=False,
-)  # fmt: skip
-IO_THREADS: Final = Integer(
-    "io-threads", 1, "Threads for socket reads and writes. The server serves all sockets from one thread.",
-    low=1, high=128, immutable=True, effect=False, unit="threads",
-)  # fmt: skip
-ALWAYS_SHOW_LOGO: Final = YesNo(
-    "always-show-logo", False, "Draw a logo in the log at start. There is none.", immutable=True, effect=False
-)
-SET_PROC_TITLE: Final = YesNo(
-    "set-proc-title", True, "Show address and mode in the process title.", immutable=True, effect=False
-)
-PROC_TITLE_TEMPLATE: Final = Text(
-    "proc-title-template", "{title} {listen-addr} {server-mode}", "The form of the process title. Variables: {title}, "
-    "{listen-addr}, {server-mode}, {port}, {tls-port}, {unixsocket}, {config-file}.", check=_check_title, effect=False,
-)  # fmt: skip
-LOCALE_COLLATE: Final = Text(
-    "locale-collate", "", "The locale for comparing strings in SORT ALPHA. Strings compare by their bytes.",
-    effect=False,
-)  # fmt: skip
-CRASH_LOG_ENABLED: Final = YesNo(
-    "crash-log-enabled", True, "Log the state of the process when it crashes. Errors are logged with their traceback "
-    "in any case.", effect=False,
-)  # fmt: skip
-DISABLE_THP: Final = YesNo(
-    "disable-thp", True, "Turn transparent huge pages off for this process, which matters to servers that fork.",
-    immutable=True, effect=False,
-)  # fmt: skip
-OOM_SCORE_ADJ: Final = Choice(
-    "oom-score-adj", "no", "Whether to tell the kernel which process to kill first when memory runs out.",
-    ("no", "yes", "relative", "absolute"), effect=False,
-)  # fmt: skip
-OOM_SCORE_ADJ_VALUES: Final = Integers(
-    "oom-score-adj-values", (0, 200, 800), "The scores for a master, a replica and a background child.",
-    low=-2000, high=2000, effect=False,
-)  # fmt: skip
-IGNORE_WARNINGS: Final = Text(
-    "ignore-warnings", "", "Names of start-up warnings to ignore. The ones that Redis knows do not arise.",
-    effect=False,
-)  # fmt: skip
-JEMALLOC_BG_THREAD: Final = YesNo(
-    "jemalloc-bg-thread", True, "Have the allocator return memory in the background. Python has its own allocator.",
-    effect=False,
 )  # fmt: skip
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -355,9 +292,6 @@ KEY_LOAD_DELAY: Final = Integer(
     "long at least; -n stands for one nth of a microsecond.",
     low=INT_MIN, unit="microseconds",
 )  # fmt: skip
-RDB_DEL_SYNC_FILES: Final = YesNo(
-    "rdb-del-sync-files", False, "Delete snapshots that were made only for replicas.", effect=False
-)
 
 # --- limits -----------------------------------------------------------------------------------------------------------
 
@@ -463,10 +397,6 @@ LIST_MAX_LISTPACK_SIZE: Final = Integer(
     "list-max-listpack-size", -2, _packing("size of a list") + " Positive: elements. -1 to -5: 4, 8, 16, 32, 64 kb.",
     low=INT_MIN, alias="list-max-ziplist-size",
 )  # fmt: skip
-LIST_COMPRESS_DEPTH: Final = Integer(
-    "list-compress-depth", 0, "How many nodes at both ends of a list Redis leaves uncompressed. Lists are not "
-    "compressed here.", unit="nodes", effect=False,
-)  # fmt: skip
 SET_MAX_INTSET_ENTRIES: Final = Integer(
     "set-max-intset-entries", 512, _packing("number of members of a set of integers"), high=INT64_MAX,
     unit="members",
@@ -496,59 +426,10 @@ STREAM_NODE_MAX_ENTRIES: Final = Integer(
     "stream-node-max-entries", 100, "The number of entries in a node of a stream. 0: no limit.", high=INT64_MAX,
     unit="entries",
 )  # fmt: skip
-ACTIVE_REHASHING: Final = YesNo(
-    "activerehashing", True, "Spend idle time on moving hash tables to their new size. Tables are split in small "
-    "segments, so there is nothing to spread.", effect=False,
-)  # fmt: skip
-_LAZY: Final = "Free values in the background {}. Large ones always are."
 LAZYFREE_LAZY_EVICTION: Final = YesNo(
     "lazyfree-lazy-eviction",
     False,
     "Journal evictions as UNLINK instead of DEL. Large values are freed in the background anyhow.",
-)
-LAZYFREE_LAZY_EXPIRE: Final = YesNo("lazyfree-lazy-expire", False, _LAZY.format("on expiry"), effect=False)
-LAZYFREE_LAZY_SERVER_DEL: Final = YesNo(
-    "lazyfree-lazy-server-del", False, _LAZY.format("when a command overwrites them"), effect=False
-)
-LAZYFREE_LAZY_USER_DEL: Final = YesNo("lazyfree-lazy-user-del", False, _LAZY.format("on DEL"), effect=False)
-LAZYFREE_LAZY_USER_FLUSH: Final = YesNo(
-    "lazyfree-lazy-user-flush", False, _LAZY.format("on FLUSHALL and FLUSHDB"), effect=False
-)
-
-# --- replication ------------------------------------------------------------------------------------------------------
-
-REPLICA_LAZY_FLUSH: Final = YesNo(
-    "replica-lazy-flush", False, _LAZY.format("when a replica drops its data for a full resync"),
-    alias="slave-lazy-flush", effect=False,
-)  # fmt: skip
-REPLICA_SERVE_STALE_DATA: Final = YesNo(
-    "replica-serve-stale-data", True, "Answer from old data while the link to the master is down.",
-    alias="slave-serve-stale-data", effect=False,
-)  # fmt: skip
-REPLICA_READ_ONLY: Final = YesNo(
-    "replica-read-only", True, "Refuse writes from clients of a replica.", alias="slave-read-only", effect=False
-)
-REPLICA_PRIORITY: Final = Integer(
-    "replica-priority", 100, "Which replica a failover prefers: the lowest number; 0 is never chosen.",
-    alias="slave-priority", effect=False,
-)  # fmt: skip
-REPL_DISKLESS_SYNC: Final = YesNo(
-    "repl-diskless-sync", True, "Send a full resync without a file in between.", effect=False
-)
-REPL_DISKLESS_SYNC_DELAY: Final = Integer(
-    "repl-diskless-sync-delay", 5, "How long to wait for more replicas before a full resync.", unit="seconds",
-    effect=False,
-)  # fmt: skip
-REPL_DISKLESS_SYNC_MAX_REPLICAS: Final = Integer(
-    "repl-diskless-sync-max-replicas", 0, "Start a full resync early once this many replicas wait. 0: do not.",
-    unit="replicas", effect=False,
-)  # fmt: skip
-REPL_DISKLESS_LOAD: Final = Choice(
-    "repl-diskless-load", "disabled", "Whether a replica loads a full resync straight from the socket.",
-    ("disabled", "on-empty-db", "swapdb"), effect=False,
-)  # fmt: skip
-REPL_DISABLE_TCP_NODELAY: Final = YesNo(
-    "repl-disable-tcp-nodelay", False, "Send fewer, larger packets to replicas, later.", effect=False
 )
 
 
@@ -581,10 +462,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
         "Process", "The process, its log and its background work.",
         (
             DATABASES, LOG_LEVEL, LOG_FILE, LOG_FORMAT, SYSLOG_ENABLED, SYSLOG_IDENT, SYSLOG_FACILITY, PID_FILE,
-            DAEMONIZE, SUPERVISED, SHUTDOWN_ON_SIGINT, SHUTDOWN_ON_SIGTERM, SHUTDOWN_TIMEOUT, HZ, DYNAMIC_HZ,
-            IO_THREADS,
-            ALWAYS_SHOW_LOGO, SET_PROC_TITLE, PROC_TITLE_TEMPLATE, LOCALE_COLLATE, CRASH_LOG_ENABLED, DISABLE_THP,
-            OOM_SCORE_ADJ, OOM_SCORE_ADJ_VALUES, IGNORE_WARNINGS, JEMALLOC_BG_THREAD,
+            DAEMONIZE, SUPERVISED, SHUTDOWN_ON_SIGINT, SHUTDOWN_ON_SIGTERM, HZ, *inert.PROCESS,
         ),
     ),
     Section("Files", "Where data is kept.", (DIR, DB_FILENAME)),
@@ -601,8 +479,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
         "Snapshots", "The whole data set in one file: for backups, and for a quick restart.",
         (
             SAVE, SNAPSHOT_CPU_PERCENT, RDB_COMPRESSION, RDB_CHECKSUM, RDB_SAVE_AGE_WARNING,
-            STOP_WRITES_ON_BGSAVE_ERROR,
-            RDB_SAVE_INCREMENTAL_FSYNC, KEY_LOAD_DELAY, RDB_DEL_SYNC_FILES,
+            STOP_WRITES_ON_BGSAVE_ERROR, RDB_SAVE_INCREMENTAL_FSYNC, KEY_LOAD_DELAY, *inert.SNAPSHOTS,
         ),
     ),
     Section(
@@ -623,21 +500,14 @@ SECTIONS: Final[tuple[Section, ...]] = (
     Section(
         "Inner workings", "Settings of Redis's own data structures, kept so that its files and clients work.",
         (
-            HASH_MAX_LISTPACK_ENTRIES, HASH_MAX_LISTPACK_VALUE, LIST_MAX_LISTPACK_SIZE, LIST_COMPRESS_DEPTH,
-            SET_MAX_INTSET_ENTRIES, SET_MAX_LISTPACK_ENTRIES, SET_MAX_LISTPACK_VALUE, ZSET_MAX_LISTPACK_ENTRIES,
-            ZSET_MAX_LISTPACK_VALUE, HLL_SPARSE_MAX_BYTES, STREAM_NODE_MAX_BYTES, STREAM_NODE_MAX_ENTRIES,
-            ACTIVE_REHASHING, LAZYFREE_LAZY_EVICTION, LAZYFREE_LAZY_EXPIRE, LAZYFREE_LAZY_SERVER_DEL,
-            LAZYFREE_LAZY_USER_DEL, LAZYFREE_LAZY_USER_FLUSH,
+            HASH_MAX_LISTPACK_ENTRIES, HASH_MAX_LISTPACK_VALUE, LIST_MAX_LISTPACK_SIZE, SET_MAX_INTSET_ENTRIES,
+            SET_MAX_LISTPACK_ENTRIES, SET_MAX_LISTPACK_VALUE, ZSET_MAX_LISTPACK_ENTRIES, ZSET_MAX_LISTPACK_VALUE,
+            HLL_SPARSE_MAX_BYTES, STREAM_NODE_MAX_BYTES, STREAM_NODE_MAX_ENTRIES, LAZYFREE_LAZY_EVICTION,
+            *inert.INNER_WORKINGS,
         ),
     ),
-    Section(
-        "Replication", "Copies of the data on other servers.",
-        (
-            REPLICA_LAZY_FLUSH, REPLICA_SERVE_STALE_DATA, REPLICA_READ_ONLY, REPLICA_PRIORITY, REPL_DISKLESS_SYNC,
-            REPL_DISKLESS_SYNC_DELAY, REPL_DISKLESS_SYNC_MAX_REPLICAS, REPL_DISKLESS_LOAD, REPL_DISABLE_TCP_NODELAY,
-        ),
-    ),
-    Section("Machinery", "What conf files made for Redis may have, and this server has no use for.", MACHINERY),
+    Section("Replication", "Copies of the data on other servers.", inert.REPLICATION),
+    Section("Machinery", "What conf files made for Redis may have, and this server has no use for.", inert.MACHINERY),
 )  # fmt: skip
 
 DIRECTIVES: Final[tuple[Directive[Any], ...]] = tuple(

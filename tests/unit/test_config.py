@@ -6,13 +6,14 @@ Error texts were compared with those of redis-server 7.0.15 and valkey-server 9.
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import durastore.config.table as table
-from durastore.config import Config, ConfigError, ConfigFileError, OutputLimit, SavePoint, load_arguments
+from durastore.config import Config, ConfigError, ConfigFileError, OutputLimit, SavePoint, inert, load_arguments
 from durastore.config.annotated import render
 from durastore.config.directives import Directive
 
@@ -42,7 +43,7 @@ def test_every_declared_directive_is_in_a_section_once() -> None:
         *(value for value in vars(table).values() if isinstance(value, Directive)),
         *table.TLS,
         *table.HTTP,
-        *table.MACHINERY,
+        *itertools.chain(*(value for value in vars(inert).values() if isinstance(value, tuple))),
     ]
     assert sorted(d.name for d in declared) == sorted(d.name for d in table.DIRECTIVES)
     names = [name for d in table.DIRECTIVES for name in (d.name, d.alias) if name]
