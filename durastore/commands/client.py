@@ -20,7 +20,8 @@ from durastore.commands.programs import Programs
 from durastore.commands.slow_log import SlowLog
 from durastore.commands.tracking import Tracking
 from durastore.commands.users import Catalogue, User
-from durastore.keyspace.database import Database, Keyspace
+from durastore.keyspace.database import Database
+from durastore.keyspace.keyspace import Keyspace
 from durastore.protocol.parser import ARGUMENT
 
 # What they take beside their words, as measured: a request in a queue, a watched key, a subscription.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from durastore.keyspace.database import Database, Keyspace
+from durastore.keyspace.database import Database
 from durastore.keyspace.hashes import Hash
+from durastore.keyspace.keyspace import Keyspace
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set
 from durastore.keyspace.sorted_sets import Entries, SortedSet

@@ -10,7 +10,8 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from durastore.commands.channels import Channels
-from durastore.keyspace.database import Expired, Keyspace
+from durastore.keyspace.database import Expired
+from durastore.keyspace.keyspace import Keyspace
 
 BY_KEY: Final = 1 << 0  # K
 BY_EVENT: Final = 1 << 1  # E

@@ -11,7 +11,7 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from durastore.commands.channels import Channels, Push, Subscriber
-from durastore.keyspace.database import Keyspace
+from durastore.keyspace.keyspace import Keyspace
 from durastore.protocol.reply import Reply
 
 CHANNEL_NAME: Final = b"__redis__:invalidate"

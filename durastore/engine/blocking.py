@@ -19,7 +19,8 @@ from typing import Final, final
 from mypy_extensions import i64, mypyc_attr
 
 from durastore.commands.client import Blocked, Client
-from durastore.keyspace.database import Database, Keyspace, WaitedKey
+from durastore.keyspace.database import Database, WaitedKey
+from durastore.keyspace.keyspace import Keyspace
 from durastore.keyspace.values import type_name
 
 # How many waiting clients of a key are looked at in one go.

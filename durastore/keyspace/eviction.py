@@ -11,7 +11,8 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.database import CLOCK_MASK, Database, Keyspace
+from durastore.keyspace.database import CLOCK_MASK, Database
+from durastore.keyspace.keyspace import Keyspace
 from durastore.keyspace.positions import HASH_MASK
 from durastore.keyspace.segment import Segment
 

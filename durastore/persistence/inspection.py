@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from durastore.engine.engine import Engine
-from durastore.keyspace.database import Keyspace
 from durastore.keyspace.glob import glob_match
 from durastore.keyspace.hashes import Hash
+from durastore.keyspace.keyspace import Keyspace
 from durastore.keyspace.table import Walk
 from durastore.keyspace.values import Value, type_name
 from durastore.persistence.aof.manifest import AofError, manifest_path, parse_manifest

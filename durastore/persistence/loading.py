@@ -8,8 +8,9 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from durastore.keyspace.compact import prefetch
-from durastore.keyspace.database import Database, Keyspace
+from durastore.keyspace.database import Database
 from durastore.keyspace.hashes import Hash
+from durastore.keyspace.keyspace import Keyspace
 from durastore.persistence.rdb import RdbError, RdbReader
 from durastore.persistence.rdb.reader import END, ENTRY, MORE
 

@@ -13,7 +13,8 @@ from typing import Final, final
 from mypy_extensions import i64
 
 from durastore.keyspace.compact import Meter
-from durastore.keyspace.database import CLOCK_MASK, Database, Keyspace
+from durastore.keyspace.database import CLOCK_MASK, Database
+from durastore.keyspace.keyspace import Keyspace
 from durastore.keyspace.segment import Captured
 from durastore.keyspace.table import Walk
 from durastore.persistence.serializer import Serializer

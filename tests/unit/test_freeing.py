@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from librt.vecs import vec
 
-from durastore.keyspace.database import Keyspace
 from durastore.keyspace.freeing import LARGE, PARTS_PER_LOOK
 from durastore.keyspace.hashes import build_hash
+from durastore.keyspace.keyspace import Keyspace
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set, build_set

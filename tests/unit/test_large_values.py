@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 from librt.vecs import vec
 
-from durastore.keyspace.database import Keyspace
 from durastore.keyspace.hashes import Hash, build_hash
+from durastore.keyspace.keyspace import Keyspace
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set, build_set

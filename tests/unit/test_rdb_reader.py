@@ -10,7 +10,7 @@ import time
 import pytest
 
 from durastore.keyspace import intset
-from durastore.keyspace.database import Keyspace
+from durastore.keyspace.keyspace import Keyspace
 from durastore.keyspace.listpack import DamagedListpack, ListpackWriter, decode
 from durastore.keyspace.lists import List
 from durastore.keyspace.sets import Set

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durastore.keyspace.database import Database, Keyspace
+from durastore.keyspace.database import Database
+from durastore.keyspace.keyspace import Keyspace
 from durastore.keyspace.table import SEGMENT_LIMIT, Walk
 
 

@@ -10,7 +10,7 @@ from durastore.commands.programs import Function, Library
 from durastore.engine.scripting.interpreter import Interpreter, memory_error
 from durastore.engine.scripting.runner import Runner
 from durastore.engine.scripting.shebang import flag_of, library_name, valid_name
-from durastore.keyspace.database import Keyspace
+from durastore.keyspace.keyspace import Keyspace
 from durastore.protocol.numbers import NotANumber, parse_int
 
 _BAD_NAME = (

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import trio
 
-from durastore.keyspace.database import Keyspace
+from durastore.keyspace.keyspace import Keyspace
 from durastore.persistence.aof.distrust import is_marked, leave_mark, remove_mark
 from durastore.persistence.aof.history import expire_history
 from durastore.persistence.aof.log import AppendLog, LogSettings
