@@ -143,7 +143,6 @@ class Saver:
         self.last_ok = True
         self.last_seconds = -1
         self.started = 0.0
-        self.last_keys_written = 0
 
     def open(self, nursery: trio.Nursery) -> None:
         """From here on background saves run in this nursery."""
@@ -231,7 +230,6 @@ class Saver:
         self.last_save = int(time.time())
         self.last_good = time.monotonic()
         self.last_ok = True
-        self.last_keys_written = keys
         self.last_seconds = int(time.monotonic() - begun)
         self._on_outcome()
         log.info("DB saved on disk (%d keys, %.3f seconds)", keys, time.monotonic() - begun)

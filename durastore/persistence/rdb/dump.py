@@ -31,7 +31,7 @@ def dump_value(value: object, compress: bool = True, limits: Limits | None = Non
     if isinstance(value, Hash) and value.expiring():
         version = f.VALKEY_VERSION
     out = BytesWriter()
-    kind = type_of(value, limits, version)
+    kind = type_of(value, version)
     out.append(u8(kind))
     save_value(out, kind, value, limits, compress)
     return _signed(out, version)

@@ -28,7 +28,7 @@ from durastore.persistence.rdb.sorted_sets import save_sorted_set
 from durastore.persistence.rdb.streams import save_stream
 
 
-def type_of(value: object, limits: Limits, version: i64) -> i64:
+def type_of(value: object, version: i64) -> i64:
     """The RDB type that a value is written as."""
     if isinstance(value, (bytes, RawString)):
         return f.TYPE_STRING
@@ -47,10 +47,6 @@ def type_of(value: object, limits: Limits, version: i64) -> i64:
 
 def _not_a_value(value: object) -> NoReturn:
     raise TypeError(f"{type(value).__name__} is not a value type")
-
-
-def _short(texts: list[bytes], longest: i64) -> bool:
-    return all(len(text) <= longest for text in texts)
 
 
 def _set_type(value: Set) -> i64:

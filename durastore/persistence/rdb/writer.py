@@ -110,7 +110,7 @@ class RdbWriter(Serializer):
             else:
                 write_string(out, value, self._compress)
             return
-        kind = type_of(value, self._limits, self._version)
+        kind = type_of(value, self._version)
         out.append(u8(kind))
         write_string(out, key, self._compress)
         table = value.elements() if isinstance(value, Value) else None
