@@ -16,8 +16,6 @@ from durastore.keyspace.consumer_groups import PendingCursor, StreamConsumer, St
 from durastore.keyspace.radix import radix_nodes
 from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream
 
-_UNSIGNED: Final = 1 << 64
-
 _DEFAULT_COUNT: Final = 10
 
 
@@ -100,11 +98,6 @@ def xinfo_groups(client: Client, argv: list[bytes]) -> None:
         _write_position(client, stream, group)
 
 
-def _signed(number: int) -> int:
-    """A count as a reply tells it: XSETID may have brought it near 2**63, and it wraps as in Redis."""
-    return signed64(number % _UNSIGNED)
-
-
 def _write_position(client: Client, stream: Stream, group: StreamGroup) -> None:
     """How far a group has read."""
     reply = client.reply
@@ -115,7 +108,8 @@ def _write_position(client: Client, stream: Stream, group: StreamGroup) -> None:
         if number is None or (number == -1 and label == b"entries-read"):
             reply.null()
         else:
-            reply.integer(_signed(number))
+            # XSETID may have brought it near 2**63, and it wraps as in Redis.
+            reply.integer(signed64(number))
 
 
 @command(
@@ -163,7 +157,7 @@ def xinfo_stream(client: Client, argv: list[bytes]) -> None:
     reply.bulk(b"max-deleted-entry-id")
     reply.bulk(id_text(stream.max_deleted_id))
     reply.bulk(b"entries-added")
-    reply.integer(_signed(stream.added))
+    reply.integer(signed64(stream.added))
     reply.bulk(b"recorded-first-entry-id")
     reply.bulk(id_text(stream.first_id))
     if full:

@@ -33,14 +33,15 @@ _UNSIGNED: Final = 1 << 64
 
 
 def signed64(value: int) -> i64:
-    """The 64 bits of an unsigned number, as a signed one."""
-    if value <= SMALL:
+    """The last 64 bits of a number, as a signed one."""
+    if -SMALL <= value <= SMALL:
         return i64(value)
+    value &= ID_MAX
     return i64(value - _UNSIGNED if value >> 63 else value)
 
 
 def unsigned64(value: i64) -> int:
-    """The inverse of ``signed64``."""
+    """The same bits, as an unsigned number."""
     return int(value) if value >= 0 else int(value) + _UNSIGNED
 
 

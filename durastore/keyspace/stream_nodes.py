@@ -18,7 +18,7 @@ from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.chunks import ID_SIZE, SMALL, StreamID, id_at, id_bytes
+from durastore.keyspace.chunks import ID_SIZE, SMALL, StreamID, id_at, id_bytes, signed64
 from durastore.keyspace.listpack import (
     HEADER,
     DamagedListpack,
@@ -39,17 +39,8 @@ _UNSIGNED: Final = 1 << 64
 _COUNT_UNKNOWN: Final = 65535
 
 
-def _difference(value: int, master: int) -> i64:
-    """What is to be added to the master's part, in 64 bits that wrap around."""
-    delta = value - master
-    if -SMALL <= delta <= SMALL:
-        return i64(delta)
-    delta %= _UNSIGNED
-    return i64(delta - _UNSIGNED if delta >> 63 else delta)
-
-
 def _sum(master: int, delta: i64) -> int:
-    """The inverse of ``_difference``."""
+    """A part of an id: the master's, and the difference to it, in 64 bits that wrap around."""
     total = master + int(delta)
     return total if 0 <= total <= SMALL else total % _UNSIGNED
 
@@ -110,8 +101,8 @@ class NodeWriter:
                 i += 2
         body = self._body
         body.integer(SAME_FIELDS if same else 0)
-        body.integer(_difference(entry_id[0], self.master[0]))
-        body.integer(_difference(entry_id[1], self.master[1]))
+        body.integer(signed64(entry_id[0] - self.master[0]))
+        body.integer(signed64(entry_id[1] - self.master[1]))
         i = at
         if same:
             while i < end:

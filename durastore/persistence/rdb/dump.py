@@ -7,6 +7,7 @@ from typing import Final
 from librt.strings import BytesWriter, write_i64_le
 from mypy_extensions import i64, u8
 
+from durastore.keyspace.chunks import signed64
 from durastore.keyspace.hashes import Hash
 from durastore.keyspace.limits import Limits
 from durastore.persistence.checksum import crc64_redis
@@ -14,7 +15,7 @@ from durastore.persistence.rdb import format as f
 from durastore.persistence.rdb.cursor import Cursor
 from durastore.persistence.rdb.decoding import load_value
 from durastore.persistence.rdb.encoding import save_value, type_of
-from durastore.persistence.rdb.primitives import signed64, write_string
+from durastore.persistence.rdb.primitives import write_string
 
 _FOOTER: Final = 10
 

@@ -7,17 +7,12 @@ from typing import Final
 from librt.strings import BytesWriter, write_i16_le, write_i32_be, write_i32_le, write_i64_be
 from mypy_extensions import i16, i32, i64, u8
 
+from durastore.keyspace.chunks import signed64
 from durastore.keyspace.listpack import NOT_INTEGER, integer_of
 from durastore.persistence.lzf import compress as lzf_compress
 
 _INT32_DIGITS: Final = 11
 _COMPRESSED_FROM: Final = 21
-
-
-def signed64(value: int) -> i64:
-    """The 64 bits of a number, as a signed one."""
-    value &= 0xFFFFFFFFFFFFFFFF
-    return value - (1 << 64) if value >> 63 else value
 
 
 def write_count(out: BytesWriter, size: i64) -> None:

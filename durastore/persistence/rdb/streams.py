@@ -225,12 +225,7 @@ def _read_counters(cursor: Cursor, stream: Stream, kind: i64) -> None:
 def _read_group(cursor: Cursor, stream: Stream, name: bytes, kind: i64) -> StreamGroup:
     """What stands before a group's pending entries."""
     last_id = (cursor.unsigned(), cursor.unsigned())
-    if kind > TYPE_STREAM:
-        read = cursor.unsigned()
-        if read >= 1 << 63:
-            read -= _UNSIGNED
-    else:
-        read = stream.entries_read_at(last_id)
+    read = int(signed64(cursor.unsigned())) if kind > TYPE_STREAM else stream.entries_read_at(last_id)
     return stream.create_group(name, last_id, read)
 
 

@@ -7,6 +7,7 @@ from typing import Final, final
 from librt.strings import BytesWriter, write_i64_le
 from mypy_extensions import i64, u8
 
+from durastore.keyspace.chunks import signed64
 from durastore.keyspace.limits import Limits
 from durastore.keyspace.lists import List
 from durastore.keyspace.sorted_sets import SortedSet
@@ -18,7 +19,7 @@ from durastore.persistence.rdb.chunks import PARTS_FROM, TableParts
 from durastore.persistence.rdb.encoding import save_value, type_of
 from durastore.persistence.rdb.lists import ListParts, is_long
 from durastore.persistence.rdb.parts import Parts
-from durastore.persistence.rdb.primitives import signed64, write_count, write_string, write_unsigned
+from durastore.persistence.rdb.primitives import write_count, write_string, write_unsigned
 from durastore.persistence.rdb.sorted_sets import SORTED_SET_PARTS_FROM, SortedSetParts
 from durastore.persistence.rdb.streams import STREAM_PARTS_FROM, StreamParts
 from durastore.persistence.rdb.strings import STRING_PART, StringParts
