@@ -210,37 +210,31 @@ class AppendLog(JournalSink):
         except AofError as error:
             self._unwritten = b"".join([data for data, _ in stretches])
             self._fail(str(error))
-            self._look_at_end(writer)
             return False
         self._want_sync()
         return self.error is None
 
-    def _look_at_end(self, writer: AofWriter) -> None:
-        """Nobody is kept waiting for a file that ends in half a stretch: it has to be mended first."""
-        if not writer.trusted:
-            self.trusted = False
-            self._on_failure()
-
-    def _write_postponed(self) -> bool:
-        """Writes what was kept, unless it is to be kept on; False where that failed."""
+    def _write_postponed(self) -> None:
+        """Writes what was kept, unless it is to be kept on."""
         if self._postponed and self.writer is not None and self.error is None and not self.sealing:
             stretches = self._postponed
             self._postponed = []
-            return self._write(self.writer, stretches)
-        return True
-
-    def _catch_up(self) -> None:
-        if not self._write_postponed():
-            self._on_failure()
+            self._write(self.writer, stretches)
 
     def _fail(self, reason: str) -> None:
+        """A write or an fsync has failed: writes are refused, and who waits for more than is on disk is cut off."""
         if self.error is None:
             log.error("Error writing to the AOF file: %s. Writes are refused until it can be written again.", reason)
         self.error = reason
         # What waited for an fsync to end comes behind what failed.
         self._unwritten += b"".join([data for data, _ in self._postponed])
         self._postponed = []
+        if self.writer is not None and not self.writer.trusted:
+            # It ends in half a stretch, and has to be mended first.
+            self.trusted = False
         self._on_state()
+        self._on_durable(self.durable)
+        self._on_failure()
 
     def refusal(self) -> bytes | None:
         """Why writes are to be refused, as an error text, or None."""
@@ -262,9 +256,7 @@ class AppendLog(JournalSink):
             if self._unwritten:
                 writer.append(self._unwritten, now)
         except AofError as error:
-            self.error = str(error)
-            self._on_state()
-            self._look_at_end(writer)
+            self._fail(str(error))
             return
         self._unwritten = b""
         self._recovered("AOF write error looks solved, writes are accepted again.")
@@ -331,14 +323,13 @@ class AppendLog(JournalSink):
         self.last_good = time.monotonic()
         if not self._retired:
             self.sealing = False
+        self._reached(job.target)
         # The disk is kept busy before anybody is answered.
-        written = self._write_postponed()
+        self._write_postponed()
         if self._sync_again:
             self._sync_again = False
             self._go_on_syncing()
-        self._reached(job.target)
-        if not written:
-            self._on_failure()
+        self._on_durable(self.durable)
 
     def distrust(self, reason: str) -> None:
         """An fsync of the present file has failed: writes are refused until a rewrite has put a base in its place."""
@@ -346,12 +337,10 @@ class AppendLog(JournalSink):
         self.sealing = False
         self._pages_lost = True
         self._fail(reason)
-        self._on_failure()
 
     def _reached(self, target: int) -> None:
-        if self._reliable() and target > self.durable:
-            self.durable = target
-            self._on_durable(target)
+        if self._reliable():
+            self.durable = max(self.durable, target)
 
     async def run_sync(self) -> None:
         """The life of the thread, and the clock of ``everysec``, until cancelled."""
@@ -365,7 +354,7 @@ class AppendLog(JournalSink):
 
     def policy_changed(self) -> None:
         """``appendfsync`` was set: nobody waits longer than the new policy asks."""
-        self._catch_up()
+        self._write_postponed()
         self._want_sync()
         if self.settings.fsync != "always":
             self._on_durable(self._accepted)
@@ -382,7 +371,7 @@ class AppendLog(JournalSink):
         pending = self._journal.take()
         if pending:
             self.append(pending, now)
-        self._catch_up()
+        self._write_postponed()
         self._retry(now)
         while self.thread.busy:
             self.sync_ended()
@@ -404,7 +393,7 @@ class AppendLog(JournalSink):
         """
         if len(self._journal.out):
             self.append(self._journal.take(), int(time.time() * 1000))
-        self._catch_up()
+        self._write_postponed()
         self._mending = writer is not None and not self.trusted
         if self.writer is not None:
             self._retired.append(self.writer)
@@ -432,6 +421,7 @@ class AppendLog(JournalSink):
         self._covered = b""
         self._mending = False
         self._reached(self._switched_at)
+        self._on_durable(self.durable)
         if self.error is not None and self.trusted and not self._unwritten:
             self._recovered("The AOF was rewritten after an error, writes are accepted again.")
 
