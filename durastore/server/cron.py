@@ -172,7 +172,6 @@ class Cron:
                     server.hub.drop(connection)
         server.hub.look_after_owing()
         server.rewriter.consider()
-        server.debts.look(time.monotonic())
 
     def _save_points(self, now: int, monotonic: float) -> None:
         server = self._server

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import TYPE_CHECKING
+
+import trio
 
 from durastore.config import table as directives
 
 if TYPE_CHECKING:
     from durastore.server.server import Server
+
+# How often it is looked, in seconds.
+INTERVAL = 1.0
 
 
 class Debt:
@@ -32,12 +39,28 @@ class Debt:
 
 
 class Debts:
-    """What one server owes to the disk; looked at each second."""
+    """What one server owes to the disk.
+
+    It is looked at from a thread, which speaks as well while the event loop itself waits for an fsync that hangs.
+    """
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self.save = Debt()
         self.fsync = Debt()
+
+    async def watch(self) -> None:
+        """Looks each second until cancelled."""
+        ended = threading.Event()
+        try:
+            await trio.to_thread.run_sync(self._watch, ended, abandon_on_cancel=True)
+        finally:
+            ended.set()
+
+    def _watch(self, ended: threading.Event) -> None:
+        while not ended.wait(INTERVAL):
+            if not self._server.engine.loading:
+                self.look(time.monotonic())
 
     def look(self, now: float) -> None:
         """Tells the log what has become overdue, and what is no longer."""

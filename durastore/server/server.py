@@ -174,6 +174,7 @@ class Server:
                 nursery.start_soon(self._tell_progress)
                 nursery.start_soon(self.http.run)
                 nursery.start_soon(self.supervision.keep_watchdog_calm)
+                nursery.start_soon(self.debts.watch)
                 nursery.start_soon(self._serve, nursery)
                 await self._stop.wait()
                 nursery.cancel_scope.cancel()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 
 import pytest
 import trio
 
+from durastore.server import overdue
 from durastore.server.http import unready
 from durastore.server.info import render_info
 from durastore.server.overdue import Debt
@@ -69,8 +71,11 @@ def test_nobody_is_warned_who_takes_no_snapshots() -> None:
     assert told(server, "aof_last_fsync_age_sec") == "-1"
 
 
-async def test_an_fsync_that_does_not_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_fsync_that_does_not_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As dragonfly#4257 asks for snapshots: an age, a threshold, and whoever watches is told."""
+    monkeypatch.setattr(overdue, "INTERVAL", 3600)
     disk = MemoryDisk()
     server = make_server(tmp_path, disk, appendonly="yes", appendfsync="everysec", aof_fsync_age_warning="5")
     async with running(server) as life:
@@ -100,3 +105,47 @@ async def test_an_fsync_that_does_not_end(tmp_path: Path, caplog: pytest.LogCapt
         assert unready(server) == []
         assert "The append only file is on disk again" in caplog.text
         await client.close()
+
+
+class Listener(logging.Handler):
+    """Knows when the log has told something."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self._what = what
+        self.heard = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._what in record.getMessage():
+            self.heard.set()
+
+
+async def test_an_fsync_that_the_event_loop_itself_waits_for_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overdue, "INTERVAL", 0.01)
+    disk = MemoryDisk()
+    server = make_server(tmp_path, disk, appendonly="yes", appendfsync="always", aof_fsync_age_warning="1")
+    server.log.thread.quick_limit = 1 << 62
+    hung, good = Listener("The last good fsync of the append only file was"), Listener("is on disk again")
+    for listener in (hung, good):
+        server.logger.addHandler(listener)
+    waited: list[str] = []
+
+    def hang(operation: str, path: str) -> None:
+        if operation == "fsync" and not waited:
+            waited.append(threading.current_thread().name)
+            assert hung.heard.wait(20)
+
+    async with running(server) as life:
+        client = await life.connect()
+        assert client is not None
+        disk.fault = hang
+        assert await client.call("SET", "a", "1") == b"+OK\r\n"
+        assert waited == [threading.main_thread().name]
+        with trio.fail_after(20):
+            while not good.heard.is_set():
+                await trio.sleep(0.01)
+        await client.close()
+    for listener in (hung, good):
+        server.logger.removeHandler(listener)
