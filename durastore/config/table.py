@@ -178,7 +178,8 @@ HZ: Final = Integer(
 
 DIR: Final = Directory(
     "dir", "./", "The folder of all data files; it must exist. Two servers must not share it. A relative path starts "
-    "where the server was started; later relative paths start here.", protected=True, denied_while_loading=True,
+    "where the server was started; later relative paths start here. It stays while there is a journal.", protected=True,
+    denied_while_loading=True,
 )  # fmt: skip
 DB_FILENAME: Final = Text(
     "dbfilename", "dump.rdb", "The name of the snapshot file in dir.",

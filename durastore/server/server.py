@@ -120,6 +120,9 @@ class Server:
         self.debts = Debts(self)
         self.cron = Cron(self)
         self._stop = trio.Event()
+        # The claim on the data folder, and which one that is.
+        self._claim: Lock | None = None
+        self.claimed = ""
         self.settings = Settings(self)
         self.startup_memory = resident_memory()
         self.engine.memory.fixed = self.startup_memory
@@ -145,8 +148,10 @@ class Server:
     async def run(self) -> int:
         """Serves until SHUTDOWN or a signal; returns the exit status."""
         self._raise_descriptor_limit()
-        lock = self._lock()
-        if lock is None:
+        try:
+            self.claim_folder()
+        except OSError as error:
+            self.logger.critical("%s", error)
             return 1
         try:
             self.tls.configure()
@@ -183,7 +188,7 @@ class Server:
             self.tls.stop_listening()
             self.hub.close()
             self.listeners.remove_unix_socket()
-            lock.close()
+            self._give_up_folder()
         self.logger.warning("durastore is now ready to exit, bye bye...")
         return self.exit_status
 
@@ -272,12 +277,17 @@ class Server:
         self._stop.set()
         return True
 
-    def _lock(self) -> Lock | None:
-        try:
-            return self.disk.lock(self.config.resolve(LOCK_NAME))
-        except OSError as error:
-            self.logger.critical("%s", error)
-            return None
+    def claim_folder(self) -> None:
+        """Claims the data folder, and gives up the one that was claimed before.  Raises OSError."""
+        claim = self.disk.lock(self.config.resolve(LOCK_NAME))
+        self._give_up_folder()
+        self._claim = claim
+        self.claimed = self.config[directives.DIR]
+
+    def _give_up_folder(self) -> None:
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
 
     def _raise_descriptor_limit(self) -> None:
         wanted = self.config[directives.MAX_CLIENTS] + 32

@@ -89,7 +89,6 @@ class Settings:
         )
         self._when_set(
             self._log_changed,
-            directives.DIR,
             directives.APPEND_FSYNC,
             directives.NO_APPEND_FSYNC_ON_REWRITE,
             directives.AUTO_AOF_REWRITE_PERCENTAGE,
@@ -113,6 +112,7 @@ class Settings:
         server.config.on_change(directives.REQUIRE_PASS, self._password_changed)
         server.config.on_change(directives.LOG_LEVEL, logs.set_level)
         server.config.on_change(directives.APPEND_ONLY, self._switch_log)
+        server.config.on_change(directives.DIR, self._move)
 
     def _when_set(self, apply: Callable[[], None], *which: Directive[Any]) -> None:
         for directive in which:
@@ -184,6 +184,19 @@ class Settings:
         server = self._server
         server.log.settings = log_settings(server.config)
         server.log.policy_changed()
+
+    def _move(self, folder: str) -> None:
+        """CONFIG SET dir, which is not to part a log, nor to touch the files of another server."""
+        server = self._server
+        if folder == server.claimed:
+            return
+        if server.rewriter.on or server.log.rewriting:
+            raise ConfigError("The append only file is in the present one. Turn it off first, with appendonly no.")
+        try:
+            server.claim_folder()
+        except OSError as error:
+            raise ConfigError(str(error)) from error
+        self._log_changed()
 
     def _choose_events(self) -> None:
         server = self._server

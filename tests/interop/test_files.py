@@ -231,6 +231,40 @@ def test_a_second_server_on_the_same_folder_is_refused(start_durastore: Starter)
     assert first.running()
 
 
+def test_a_log_that_is_on_stays_in_its_folder(start_durastore: Starter, tmp_path: Path) -> None:
+    """A rewrite would begin a log in the new one that names files of the old one."""
+    ours = start_durastore(appendonly="yes", appendfsync="always", enable_protected_configs="yes")
+    other = tmp_path / "other"
+    other.mkdir()
+    ours.call("SET", "a", 1)
+    assert ours.call("CONFIG", "SET", "dir", other) == (
+        "ERR CONFIG SET failed (possibly related to argument 'dir') - The append only file is in the present one. "
+        "Turn it off first, with appendonly no."
+    )
+    assert ours.call("CONFIG", "GET", "dir") == [b"dir", str(ours.folder).encode()]
+    assert ours.call("CONFIG", "SET", "dir", ours.folder) == "OK"
+    assert ours.call("CONFIG", "SET", "appendonly", "no", "dir", other) == "OK"
+    assert ours.call("CONFIG", "SET", "appendonly", "yes") == "OK"
+    ours.until_info("persistence", "aof_rewrite_in_progress", "0")
+    ours.call("SET", "b", 2)
+    ours.kill()
+    again = start_durastore(appendonly="yes", folder=other)
+    assert again.call("MGET", "a", "b") == [b"1", b"2"]
+
+
+def test_the_folder_of_another_server_is_not_taken_at_run_time(start_durastore: Starter, tmp_path: Path) -> None:
+    first = start_durastore()
+    second = start_durastore(enable_protected_configs="yes")
+    left, free = second.folder, tmp_path / "free"
+    free.mkdir()
+    assert f"is in use by another server (pid {first.pid}" in str(second.call("CONFIG", "SET", "dir", first.folder))
+    assert second.call("CONFIG", "GET", "dir") == [b"dir", str(left).encode()]
+    assert second.call("CONFIG", "SET", "dir", free) == "OK"
+    assert f"is in use by another server (pid {second.pid}" in str(
+        start_durastore(enable_protected_configs="yes", folder=left).call("CONFIG", "SET", "dir", free)
+    )
+
+
 def test_the_log_is_turned_on_and_off_at_run_time(start_durastore: Starter) -> None:
     ours = start_durastore(appendonly="no", appendfsync="always")
     ours.call("SET", "a", 1)
