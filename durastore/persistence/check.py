@@ -260,9 +260,10 @@ class Checker:
         report, manifest = self._manifest(path)
         reports = [report]
         files = manifest.files()
-        checked = [self._log_file(os.path.join(folder, each.name), _role(each)) for each in files]
+        checked = [self._part(folder, each, _role(each)) for each in files]
         # A file that is missing is none that may end early.
-        last = may_end_early([-1 if each.verdict is Verdict.MISSING else each.size for each in checked])
+        sizes = [-1 if each.verdict is Verdict.MISSING else each.size for each in checked]
+        last = may_end_early([each.path for each in checked], sizes)
         for number, each in enumerate(checked):
             self._judge_end(each, number >= last)
         reports += checked
@@ -276,7 +277,7 @@ class Checker:
         reports = []
         for generation in generations(manifest)[:-1]:
             for each in generation.files():
-                report = self._log_file(os.path.join(folder, each.name), HISTORY)
+                report = self._part(folder, each, HISTORY)
                 self._judge_end(report, False)
                 reports.append(report)
         for each in manifest.history:
@@ -316,6 +317,13 @@ class Checker:
             elif name not in known and not name.endswith(SUFFIX) and not name.startswith(theirs):
                 reports.append(self.other(path, Verdict.STRAY, "no start reads it"))
         return reports
+
+    def _part(self, folder: str, line: LogFile, role: str) -> FileReport:
+        report = self._log_file(os.path.join(folder, line.name), role)
+        if report.verdict in (Verdict.WHOLE, Verdict.TORN):
+            with _judging(report):
+                line.demand_size(report.size)
+        return report
 
     def _log_file(self, path: str, role: str) -> FileReport:
         report = FileReport(path, "aof", role)

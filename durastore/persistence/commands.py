@@ -1,6 +1,7 @@
 """The keyspace as the commands that rebuild it: a base of the log with ``aof-use-rdb-preamble no``.
 
-They are the commands that Redis would write, so that every server that has the types can read them.
+They are the commands that Redis would write, so that every server that has the types can read them; but a long string
+is appended in parts.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from durastore.keyspace.sets import Set
 from durastore.keyspace.sorted_sets import Entries, SortedSet
 from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream
 from durastore.keyspace.values import RawString
+from durastore.persistence.aof.annotations import CHAIN_START, stretch_checksum, stretch_header
 from durastore.persistence.serializer import Serializer
 from durastore.protocol.numbers import INT64_MAX, format_double
 from durastore.protocol.parser import encode_request
@@ -30,7 +32,6 @@ ELEMENTS: Final = 64
 PART: Final = 64 * 1024
 
 
-@final
 class CommandSerializer(Serializer):
     """Strings become SET, with PXAT where they expire; other types what adds their elements, and then PEXPIREAT."""
 
@@ -59,11 +60,7 @@ class CommandSerializer(Serializer):
         if isinstance(text, (bytes, bytearray)) and len(text) > PART:
             self._go_on_with(_long_string(key, text, int(expire_ms)))
         elif isinstance(text, (bytes, bytearray)):
-            request = [b"SET", key, bytes(text)]
-            if expire_ms != -1:
-                request.append(b"PXAT")
-                request.append(b"%d" % expire_ms)
-            self._add(request)
+            self._add(_set_string(key, bytes(text), int(expire_ms)))
         else:
             self._go_on_with(map(encode_request, _requests(key, value, int(expire_ms))))
 
@@ -103,13 +100,36 @@ class CommandSerializer(Serializer):
         self._out.write(encode_request(argv))
 
 
+@final
+class StretchedCommands(CommandSerializer):
+    """The same in stretches with checksums (``aof.annotations``), as of a moment (Unix milliseconds)."""
+
+    def __init__(self, moment: int) -> None:
+        super().__init__()
+        self._moment = moment
+        self._checksum = 0
+        self._prefix = CHAIN_START
+
+    def take(self) -> bytes:
+        """What was serialised since the last call: whole commands."""
+        data = super().take()
+        header = b""
+        if data:
+            self._checksum = stretch_checksum(self._checksum, len(data), self._moment, data)
+            header = stretch_header(self._checksum, len(data), self._moment)
+        prefix, self._prefix = self._prefix, b""
+        return b"%b%b%b" % (prefix, header, data)
+
+
 def _long_string(key: bytes, text: bytes | bytearray, expire_ms: int) -> Iterator[bytes]:
-    """The SET of a long string, in pieces."""
-    words = b"3" if expire_ms == -1 else b"5"
-    yield b"*%b\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n" % (words, len(key), key, len(text))
-    for start in range(0, len(text), PART):
-        yield bytes(text[start : start + PART])
-    yield b"\r\n" if expire_ms == -1 else b"\r\n$4\r\nPXAT\r\n$%d\r\n%d\r\n" % (len(str(expire_ms)), expire_ms)
+    """What makes a long string, part by part."""
+    yield encode_request(_set_string(key, bytes(text[:PART]), expire_ms))
+    for start in range(PART, len(text), PART):
+        yield encode_request([b"APPEND", key, bytes(text[start : start + PART])])
+
+
+def _set_string(key: bytes, text: bytes, expire_ms: int) -> list[bytes]:
+    return [b"SET", key, text] if expire_ms == -1 else [b"SET", key, text, b"PXAT", b"%d" % expire_ms]
 
 
 def _requests(key: bytes, value: object, expire_ms: int) -> Iterator[list[bytes]]:

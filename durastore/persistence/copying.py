@@ -19,6 +19,7 @@ from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.disk import Source
 from durastore.persistence.rdb import RdbError, RdbReader
 from durastore.persistence.rdb.format import MAGIC
+from durastore.persistence.walk import NO_RDB_FILE, RDB_BASE
 
 _HEAD: Final = 9
 _FOOT: Final = 8
@@ -140,6 +141,7 @@ def copy_generation(
         if copy.torn and source.size:
             last, extent = copy.files[-1]
             raise AofError(last.name, extent.end, f"{copy.torn}, and it is not the last file of the log")
+        file.demand_size(source.size)
         if not is_increment(file):
             clock.time = file.since
             extent = _copy_file(file.name, source, sink_for(file), None, deep)
@@ -173,6 +175,8 @@ def _read_base(tee: Tee, name: str, deep: bool) -> Extent:
     head = tee.peek(_HEAD)
     if head.startswith(MAGIC) and name.endswith(".rdb") and not deep:
         return _read_checked(tee, name, head)
+    if name.endswith(RDB_BASE) and not head.startswith(MAGIC):
+        raise AofError(name, 0, NO_RDB_FILE)
     reader = _behind_rdb(tee, name) if head.startswith(MAGIC) else AofReader(tee, name)
     extent = measure(reader, Clock(), lambda offset: None, deep)
     if extent.torn:

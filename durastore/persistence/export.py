@@ -28,10 +28,7 @@ from durastore.keyspace.streams import LAST, ZERO, EntryCursor, Stream
 from durastore.keyspace.values import RawString
 from durastore.persistence.commands import CommandSerializer
 from durastore.persistence.inspection import Entry
-from durastore.protocol.parser import encode_request
 
-# A longer string is set in parts of this size.
-PART = 8 << 20
 # So much is collected before it is given out.
 _CHUNK = 256 * 1024
 
@@ -144,12 +141,7 @@ class CommandExport:
         if entry.db != self._db:
             self._db = entry.db
             writer.select(entry.db, 0, 0)
-        value = bytes(entry.value.data) if isinstance(entry.value, RawString) else entry.value
-        if isinstance(value, bytes) and len(value) > PART:
-            yield writer.take()
-            yield from _long_string(entry, value)
-            return
-        writer.entry(entry.key, value, entry.expire_ms)
+        writer.entry(entry.key, entry.value, entry.expire_ms)
         while writer.unfinished:
             writer.more()
             if writer.pending() >= _CHUNK:
@@ -160,11 +152,3 @@ class CommandExport:
     def rest(self) -> bytes:
         """What has not been given out yet."""
         return self._writer.take()
-
-
-def _long_string(entry: Entry, value: bytes) -> Iterator[bytes]:
-    yield encode_request([b"SET", entry.key, value[:PART]])
-    for start in range(PART, len(value), PART):
-        yield encode_request([b"APPEND", entry.key, value[start : start + PART]])
-    if entry.expire_ms != -1:
-        yield encode_request([b"PEXPIREAT", entry.key, b"%d" % entry.expire_ms])

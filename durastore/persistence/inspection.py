@@ -127,11 +127,14 @@ class LoadedKeyspace:
 def log_paths(disk: Disk, folder: str, prefix: str) -> list[str]:
     """The files of a log in parts.  Raises Unusable."""
     path = manifest_path(folder, prefix)
+    paths = []
     try:
-        manifest = parse_manifest(path, disk.read_whole(path))
+        for each in parse_manifest(path, disk.read_whole(path)).files():
+            paths.append(os.path.join(folder, each.name))
+            each.demand_size(disk.size(paths[-1]))
     except AofError as error:
         raise Unusable(str(error)) from error
-    return [os.path.join(folder, each.name) for each in manifest.files()]
+    return paths
 
 
 def replay_log(disk: Disk, paths: list[str], engine: Engine, progress: Callable[[int], None]) -> str:
@@ -143,7 +146,7 @@ def replay_log(disk: Disk, paths: list[str], engine: Engine, progress: Callable[
     engine.journal.enabled = False
     # Its own DELs say which keys have expired.
     keyspace.expiring = False
-    last = may_end_early([disk.size(path) for path in paths])
+    last = may_end_early(paths, [disk.size(path) for path in paths])
     replay = Replay(engine)
     torn = ""
     for number, path in enumerate(paths):

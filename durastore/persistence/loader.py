@@ -209,10 +209,10 @@ class Loader:
             raise LoadError("There is no append only file to load")
         settings = self._settings()
         paths = [os.path.join(settings.folder, each.name) for each in manifest.files()]
-        sizes = [self._size(path) for path in paths]
+        sizes = [self._size(path, each) for path, each in zip(paths, manifest.files(), strict=True)]
         self.bytes_loaded = 0
         self.bytes_total = sum(sizes)
-        last = may_end_early(sizes)
+        last = may_end_early(paths, sizes)
         keyspace = self._engine.instance.keyspace
         # What is replayed is in the log already.
         journal = self._engine.journal
@@ -226,10 +226,15 @@ class Loader:
             keyspace.expiring = True
             journal.enabled = enabled
 
-    def _size(self, path: str) -> int:
+    def _size(self, path: str, file: LogFile) -> int:
         if not self._disk.exists(path):
             raise LoadError(f"The append only file {path} is missing")
-        return self._disk.size(path)
+        size = self._disk.size(path)
+        try:
+            file.demand_size(size)
+        except AofError as error:
+            raise LoadError(f"The append only file {path}, offset {error.offset}: {error.reason}") from error
+        return size
 
     def _load_file(self, path: str, last: bool) -> Iterator[None]:
         try:

@@ -17,6 +17,10 @@ from durastore.persistence.rdb import RdbError, RdbReader
 from durastore.persistence.rdb.format import MAGIC
 
 _HEADER = 9
+# What the names of incremental files end in, and those of bases that are RDB files.
+INCREMENT = ".incr.aof"
+RDB_BASE = ".base.rdb"
+NO_RDB_FILE = "it does not begin as an RDB file does"
 
 
 class Sink(ABC):
@@ -109,6 +113,8 @@ def walk_log_file(disk: Disk, source: Source, path: str, sink: Sink) -> Iterator
             rest = rdb.rest()
             start = rdb.offset - len(rest)
             reader = AofReader(source, path, rest, start)
+        elif path.endswith(RDB_BASE):
+            raise RdbError(0, NO_RDB_FILE)
         else:
             reader = AofReader(source, path, head)
         yield from sink.commands(reader, path)
@@ -145,10 +151,13 @@ def _whole_up_to(disk: Disk, path: str, start: int, end: int) -> int:
         source.close()
 
 
-def may_end_early(sizes: list[int]) -> int:
-    """From which of the files on an end may be torn: the last, or one behind which there are only empty ones."""
+def may_end_early(paths: list[str], sizes: list[int]) -> int:
+    """From which of the files on an end may be torn: the last, or one behind which there are only empty ones.
+
+    No crash leaves a torn base that others follow: it was on disk before it was named.
+    """
     first = len(sizes) - 1
-    while first > 0 and sizes[first] == 0:
+    while first > 0 and sizes[first] == 0 and paths[first - 1].endswith(INCREMENT):
         first -= 1
     return max(first, 0)
 

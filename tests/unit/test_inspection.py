@@ -15,6 +15,7 @@ from durastore.cli.main import main
 from durastore.cli.offline import offline_engine
 from durastore.commands.digest import dataset_digest
 from durastore.engine.session import replay_session
+from durastore.persistence import commands as serializing
 from durastore.persistence import export, inspection
 from durastore.persistence.commands import PART
 from durastore.persistence.inspection import Choice, Entry, LoadedKeyspace, Statistics, Unusable, log_paths, replay_log
@@ -118,7 +119,7 @@ def test_commands_make_the_same_keys(path: Path, tmp_path: Path, capsysbinary: p
 
 
 def test_large_values_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "PART", 1000)
+    monkeypatch.setattr(serializing, "PART", 1000)
     engine = replayed(
         request("SELECT", 3)
         + request("SET", "long", "ab" * 2500, "PX", NOW)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from durastore.commands.client import Client
+from durastore.persistence.aof.manifest import LogFile, parse_manifest
 from durastore.persistence.aof.writer import AofWriter
+from durastore.persistence.commands import StretchedCommands
 from durastore.persistence.loader import Loader, LoadError
 from durastore.protocol.parser import encode_request
 from support.disks import Inode, MemoryDisk
@@ -102,6 +104,65 @@ def test_only_the_last_file_may_end_early_and_only_where_that_is_allowed() -> No
     last = bytes(disk.names[LAST].data)
     with pytest.raises(LoadError, match=rf"{LAST}, offset \d+: .*aof-load-truncated is off"):
         reloader.load(changed(disk, LAST, last[:-1]), truncated=False)
+
+
+def commands_base(disk: MemoryDisk) -> bytes:
+    """Puts a base of commands in the place of the RDB file; its content."""
+    writer = StretchedCommands(1_700_000_000_000)
+    writer.select(0, 2, 0)
+    writer.entry(b"a", b"1", -1)
+    first = writer.take()
+    writer.entry(b"b", b"some text", -1)
+    writer.end()
+    data = first + writer.take()
+    del disk.names[BASE]
+    path = BASE.removesuffix("rdb") + "aof"
+    disk.names[path] = Inode(data)
+    manifest = parse_manifest(MANIFEST, bytes(disk.names[MANIFEST].data))
+    manifest.base = LogFile(Path(path).name, 1, "b", size=len(data))
+    disk.names[MANIFEST] = Inode(manifest.render())
+    return data
+
+
+def test_a_base_of_commands_has_checksums() -> None:
+    disk = small_log()
+    data = commands_base(disk)
+    path = BASE.removesuffix("rdb") + "aof"
+    reloader = Reloader()
+    assert {key: text_of(value) for key, value in reloader.load(disk).items()} == WHOLE
+    for place in range(len(data)):
+        for bit in range(8):
+            flipped = bytearray(data)
+            flipped[place] ^= 1 << bit
+            with pytest.raises(LoadError, match=rf"{path}, offset \d+"):
+                reloader.load(changed(disk, path, bytes(flipped)))
+
+
+@pytest.mark.parametrize("emptied", [False, True], ids=["behind it writes", "behind it nothing"])
+@pytest.mark.parametrize("form", ["rdb", "aof"])
+def test_a_base_that_was_cut_is_refused_wherever(form: str, emptied: bool) -> None:
+    """No crash does that: a base is on disk before it is named."""
+    disk = small_log()
+    if form == "aof":
+        commands_base(disk)
+    if emptied:
+        disk.names[FIRST] = disk.names[LAST] = Inode()
+    path = BASE.removesuffix("rdb") + form
+    data = bytes(disk.names[path].data)
+    reloader = Reloader()
+    assert len(reloader.load(disk)) == (2 if emptied else 4)
+    for size in range(len(data)):
+        with pytest.raises(LoadError, match=rf"{path}"):
+            reloader.load(changed(disk, path, data[:size]), corrupt_tail=1 << 20)
+
+
+def test_a_base_of_another_size_than_was_noted_is_refused() -> None:
+    disk = small_log()
+    data = commands_base(disk)
+    path = BASE.removesuffix("rdb") + "aof"
+    more = data + encode_request([b"SET", b"a", b"2"])
+    with pytest.raises(LoadError, match=rf"{path}, offset {len(data)}: it has {len(more)} bytes, and {len(data)} were"):
+        Reloader().load(changed(disk, path, more))
 
 
 @pytest.mark.parametrize("zeros", [1, 7, 4096, 200_000])
@@ -212,11 +273,22 @@ def test_a_damaged_length_is_told_from_a_torn_end_without_all_of_the_file_in_mem
     assert Reloader().load(changed(disk, FIRST, data[:-1])) == {}
 
 
-@pytest.mark.parametrize("line", [b'file "a\\x00b" seq 1 type b', b"file a seq " + b"9" * 5000 + b" type b"])
-def test_a_hostile_manifest_is_refused(line: bytes) -> None:
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b'file "a\\x00b" seq 1 type b',
+        b"file a seq " + b"9" * 5000 + b" type b",
+        b"file a seq 1 type b\nfile b seq 2 type b",
+        b"file a seq 1 type x",
+        b"file a seq 2 type i\nfile b seq 2 type i",
+        b"file ../a seq 1 type b",
+        b"file a seq 1",
+    ],
+)
+def test_a_hostile_manifest_is_refused(lines: bytes) -> None:
     disk = small_log()
-    disk.names[MANIFEST] = Inode(line + b"\n")
-    with pytest.raises(LoadError, match=r"The AOF manifest cannot be used: .* line 1"):
+    disk.names[MANIFEST] = Inode(lines + b"\n")
+    with pytest.raises(LoadError, match=rf"The AOF manifest cannot be used: .* line {lines.count(bytes([10])) + 1}"):
         Reloader().load(disk)
 
 

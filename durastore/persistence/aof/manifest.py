@@ -2,8 +2,9 @@
 
 The format is Redis 7's: a line ``file NAME seq N type T`` for each file, with ``b`` for the base, ``i`` for incremental
 files in their order, and ``h`` for history, which is about to be removed.  A name with unusual characters is quoted.
-Behind that durastore notes moments (Unix ms), which Redis and Valkey pass over: ``since``, of a base, is the moment
-whose state it holds; history with ``until`` is kept, as the retention asks for: it tells what was up to that moment.
+Behind that durastore notes what Redis and Valkey pass over: ``since`` (Unix ms), of a base, is the moment whose state
+it holds, and ``size`` how many bytes it has; history with ``until`` is kept, as the retention asks for: it tells what
+was up to that moment.
 Lines that start with ``#`` are skipped by Redis and Valkey; durastore's first line is one, and holds the CRC-64/ISO of
 the others, as a single flipped bit can make a file of the log one that is to be removed.
 The manifest is always replaced as a whole, after the files that it names are on disk.
@@ -42,18 +43,25 @@ class AofError(Exception):
 
 @dataclass(frozen=True)
 class LogFile:
-    """A line of the manifest; ``kind`` is ``b``, ``i`` or ``h``; moments are 0 where they are not known."""
+    """A line of the manifest; ``kind`` is ``b``, ``i`` or ``h``; what is not known of the others is 0."""
 
     name: str
     seq: int
     kind: str
     since: int = 0
     until: int = 0
+    size: int = 0
 
     def render(self) -> str:
         """The line."""
-        moments = "".join(f" {word} {at}" for word, at in (("since", self.since), ("until", self.until)) if at)
-        return f"file {_quoted(self.name)} seq {self.seq} type {self.kind}{moments}\n"
+        notes = (("since", self.since), ("until", self.until), ("size", self.size))
+        known = "".join(f" {word} {number}" for word, number in notes if number)
+        return f"file {_quoted(self.name)} seq {self.seq} type {self.kind}{known}\n"
+
+    def demand_size(self, size: int) -> None:
+        """Raises AofError where the file has not the size that it should have."""
+        if self.size not in (0, size):
+            raise AofError(self.name, min(size, self.size), f"it has {size} bytes, and {self.size} were written")
 
 
 def _quoted(name: str) -> str:
@@ -140,8 +148,9 @@ def parse_manifest(path: str, data: bytes) -> Manifest:
             name,
             int(values[b"seq"]),
             values[b"type"].decode("latin-1"),
-            _moment(values.get(b"since", b"")),
-            _moment(values.get(b"until", b"")),
+            _number(values.get(b"since", b"")),
+            _number(values.get(b"until", b"")),
+            _number(values.get(b"size", b"")),
         )
         if entry.kind == "b":
             if manifest.base is not None:
@@ -163,7 +172,7 @@ def _is_number(word: bytes) -> bool:
     return word.isdigit() and len(word) <= _DIGITS
 
 
-def _moment(word: bytes) -> int:
+def _number(word: bytes) -> int:
     return int(word) if _is_number(word) else 0
 
 

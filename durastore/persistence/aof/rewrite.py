@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import trio
 
@@ -29,7 +30,7 @@ from durastore.persistence.aof.manifest import (
     store_manifest,
 )
 from durastore.persistence.aof.writer import AofWriter
-from durastore.persistence.commands import CommandSerializer
+from durastore.persistence.commands import StretchedCommands
 from durastore.persistence.disk import TEMPORARY_PREFIX, Disk
 from durastore.persistence.saver import publish, write_file, write_file_now
 from durastore.persistence.serializer import Serializer
@@ -128,7 +129,7 @@ class Rewriter:
         if manifest is None:
             base = self._next_base()
             self._write_base_now(base)
-            self._manifest.base = base
+            self._manifest.base = replace(base, size=self._size(base))
             remove_mark(self._disk, settings.folder, settings.filename)
         if not self._manifest.increments:
             self._manifest.increments.append(self._new_increment(self._manifest))
@@ -212,7 +213,7 @@ class Rewriter:
             log.warning("Cannot remove files that are no part of the append only file any more: %s", error)
 
     def _base_serializer(self) -> Serializer:
-        return self._serializer() if self._settings.rdb_preamble else CommandSerializer()
+        return self._serializer() if self._settings.rdb_preamble else StretchedCommands(int(time.time() * 1000))
 
     def _begin_snapshot(self, at_once: bool) -> Snapshot:
         aux = [(b"ctime", b"%d" % int(time.time())), (b"used-mem", b"0"), (b"aof-base", b"1")]
@@ -319,7 +320,7 @@ class Rewriter:
                     manifest = self._manifest.copy()
                     # A log that was turned off does not tell all that was up to now.
                     manifest.renew(base, kept, base.since if self.on and self.complete else 0)
-                    await self._write_base(base)
+                    manifest.base = replace(base, size=await self._write_base(base))
                     self._abandoned.append(self._path(base))
                     await trio.to_thread.run_sync(self._put_in_place, manifest)
                     self._abandoned.pop()
@@ -354,11 +355,13 @@ class Rewriter:
             store_manifest(self._disk, self._settings.folder, self._settings.filename, manifest)
         return manifest
 
-    async def _write_base(self, base: LogFile) -> None:
+    async def _write_base(self, base: LogFile) -> int:
+        """Puts a base in place; returns its size."""
         assert self.snapshot is not None
         temporary = self._temporary(base)
         await write_file(self.snapshot, self._disk, temporary, self._cpu_percent, self._settings.incremental_fsync)
         await trio.to_thread.run_sync(publish, self._disk, temporary, self._path(base))
+        return await trio.to_thread.run_sync(self._size, base)
 
     def _succeeded(self, switched: bool) -> None:
         self.complete = True
