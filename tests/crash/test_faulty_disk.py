@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import errno
+import functools
 import itertools
 import logging
 import os
@@ -238,3 +240,54 @@ async def test_every_disk_call_fails(tmp_path: Path, calls: int, code: int) -> N
         except BaseException as error:
             error.add_note(f"call {first}")
             raise
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO])
+async def test_every_disk_call_of_a_start_fails(tmp_path: Path, code: int) -> None:
+    """The start is refused, or all is there and promised; and so it is with the next start."""
+    before = MemoryDisk()
+    first = Play(tmp_path, before)
+    async with running(make_server(tmp_path, before, **WITH_HISTORY)) as first.run:
+        first.promising = True
+        await first.writes(2)
+        await first.call("BGREWRITEAOF")
+        await first.settled()
+        await first.writes(2)
+    log = f"{tmp_path}/appendonlydir/appendonly.aof.2.incr.aof"
+    # What nobody was promised is torn.
+    before.names[log].data += b"#CRC64:"
+    examiner = Examiner(tmp_path)
+    refused = 0
+    for number in itertools.count(1):
+        disk = before.after_kill()
+        broken: list[tuple[str, str]] = []
+        disk.fault = functools.partial(break_one, disk, number, code, broken)
+        play = Play(tmp_path, disk)
+        play.ledger = copy.deepcopy(first.ledger)
+        async with running(make_server(tmp_path, disk, **WITH_HISTORY)) as play.run:
+            if await play.run.connect() is None:
+                assert play.run.status == 1
+                refused += 1
+            elif not broken:
+                break
+            disk.fault = None
+        disk = disk.killed()
+        async with running(make_server(tmp_path, disk, **WITH_HISTORY)) as play.run:
+            with trio.fail_after(20):
+                await recovered(play, play.run)
+            await play.writes(1)
+        for after in (disk.after_power_failure(), disk.after_kill()):
+            await examiner.examine(after, play.ledger, play.ledger.promises())
+    assert refused > 10
+
+
+WITH_HISTORY = {"appendonly": "yes", "appendfsync": "always", "aof_history_max_age": "3600"}
+
+
+def break_one(
+    disk: MemoryDisk, number: int, code: int, broken: list[tuple[str, str]], operation: str, path: str
+) -> OSError | None:
+    if len(disk.calls) != number:
+        return None
+    broken.append((operation, path))
+    return OSError(code, os.strerror(code), path)

@@ -275,12 +275,6 @@ class Sick(MemoryDisk):
             return OSError(errno.EIO, os.strerror(errno.EIO))
         return None
 
-    def killed(self) -> Sick:
-        """The disk as the next server finds it."""
-        disk = Sick()
-        disk.names, disk.synced_names, disk.folders = self.names, self.synced_names, self.folders
-        return disk
-
 
 async def reply(run: Running, *words: str) -> bytes | None:
     session = await run.connect()
@@ -320,6 +314,29 @@ async def test_the_mark_stays_until_there_is_a_new_base(tmp_path: Path, monkeypa
         await mended(run)
         assert mark not in disk.names
         assert await reply(run, "SET", "k", "4") == b"+OK\r\n"
+
+
+@pytest.mark.parametrize("policy", ["always", "everysec"])
+async def test_a_shutdown_waits_until_everything_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str
+) -> None:
+    monkeypatch.setattr(rewrite, "MEND_DELAY", 0)
+    disk = Sick()
+    async with running(make_server(tmp_path, disk, appendonly="yes", appendfsync=policy)) as run:
+        assert await reply(run, "SET", "k", "1") == b"+OK\r\n"
+        disk.fails = [("fsync", ".incr.aof"), ("create", ".base.rdb")]
+        # With everysec the fsync may have failed before.
+        await reply(run, "SET", "k", "2")
+        for _ in range(2):
+            assert await reply(run, "SHUTDOWN") == b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n"
+        found = await reply(run, "GET", "k")
+        disk.fails = []
+        await mended(run)
+        assert await reply(run, "SHUTDOWN") is None
+        await run.ended.wait()
+        assert run.status == 0
+    async with running(make_server(tmp_path, disk.killed(), appendonly="yes")) as run:
+        assert await reply(run, "GET", "k") == found
 
 
 async def test_an_fsync_that_fails_at_the_start_is_not_forgotten_by_the_next(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from durastore.persistence.disk import Disk, File, Lock, Source
 
@@ -99,6 +99,12 @@ class MemoryDisk(Disk):
     def after_luck(self) -> MemoryDisk:
         """The disk after a power failure that has left the newest names, and of each file what was synced."""
         return self._again(self.names, lambda inode: inode.synced)
+
+    def killed(self) -> Self:
+        """This disk as the next server finds it where the process was killed, with all that a cache hides."""
+        disk = type(self)()
+        disk.names, disk.synced_names, disk.folders = self.names, self.synced_names, self.folders
+        return disk
 
     def _again(self, names: dict[str, Inode], content: Callable[[Inode], bytes]) -> MemoryDisk:
         disk = MemoryDisk()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from durastore.engine.engine import Engine
 from durastore.keyspace.database import Database
 from durastore.keyspace.lists import List
+from durastore.persistence.aof.history import generations
 from durastore.persistence.aof.log import LogSettings
+from durastore.persistence.aof.manifest import Manifest, manifest_path, parse_manifest
 from durastore.persistence.loader import Loader, LoadError
 from durastore.persistence.rdb import RdbError
 from support.disks import Inode, MemoryDisk
@@ -70,6 +72,7 @@ class Judge:
         self._fillers = fillers
         self.loaded = 0
         self.refused = 0
+        self.kept = 0
 
     def load(self, files: dict[str, bytes], appendonly: bool) -> dict[str, tuple[str, Any]]:
         """The dataset that a server would start with.  Raises LoadError."""
@@ -113,6 +116,22 @@ class Judge:
         for client, count in promise.own:
             there = len(found.own.get(client, ()))
             demand(there >= count, f"client {client} was promised {count} keys of its own, {there} are there")
+
+    def history(self, files: dict[str, bytes], ledger: Ledger, may_be_damaged: bool) -> None:
+        """Each generation that is kept is there, and tells a state that was."""
+        path = manifest_path(self._settings.folder, self._settings.filename)
+        if path not in files:
+            return
+        for kept in generations(parse_manifest(path, files[path]))[:-1]:
+            increments = [replace(each, kind="i") for each in kept.increments]
+            manifest = Manifest(replace(kept.base, kind="b") if kept.base else None, increments)
+            try:
+                values = self.load({**files, path: manifest.render()}, True)
+            except LoadError as error:
+                demand(may_be_damaged, f"history that is kept cannot be loaded: {error}")
+            else:
+                self.kept += 1
+                self._consistent(Found.of(values), ledger)
 
     def snapshot(self, files: dict[str, bytes], ledger: Ledger, promise: Promise) -> None:
         """The RDB file, where there is one, is the exact state at the start of a snapshot, and not an old one."""

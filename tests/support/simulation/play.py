@@ -57,6 +57,7 @@ class Report:
     second: int = 0
     writes: int = 0
     refused: int = 0
+    kept: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     violation: str = ""
 
@@ -83,6 +84,7 @@ class Life:
             "aof_timestamp_enabled": chance.choice(["yes", "no"]),
             "save": chance.choice(["", "1 5"]),
             "stop_writes_on_bgsave_error": "no",
+            "aof_history_max_age": chance.choice(["0", "3600"]),
         }
         self.faults = Faults(chance)
         self.disk = SimulatedDisk(random.Random(seed ^ 0xD15C), self.faults)
@@ -132,11 +134,13 @@ class Life:
                 raise Violation(f"crash in call {crash.call}, {crash.outcome} left: {violation}") from violation
         self.report.states += judge.loaded
         self.report.refused += judge.refused
+        self.report.kept += judge.kept
 
     def _judge(self, judge: Judge, crash: Crash) -> None:
         judge.snapshot(crash.files, self.ledger, crash.promise)
         if self.log:
             judge.log(crash.files, self.ledger, crash.promise, crash.damaged)
+            judge.history(crash.files, self.ledger, crash.damaged or bool(self.faults.injected))
 
     # What happens
 
