@@ -75,10 +75,12 @@ class Bytes(Source):
         pass
 
 
-SETTINGS = LogSettings(
-    folder="", filename="", fsync="always", timestamps=False, rdb_preamble=True, no_fsync_on_rewrite=False,
-    rewrite_percentage=100, rewrite_min_size=0, load_truncated=True, corrupt_tail=0, incremental_fsync=True,
-)  # fmt: skip
+def settings(no_fsync_on_rewrite: bool = False) -> LogSettings:
+    return LogSettings(
+        folder="", filename="", fsync="always", timestamps=False, rdb_preamble=True,
+        no_fsync_on_rewrite=no_fsync_on_rewrite, rewrite_percentage=100, rewrite_min_size=0, load_truncated=True,
+        corrupt_tail=0, incremental_fsync=True,
+    )  # fmt: skip
 
 
 class SlowThread(SyncThread):
@@ -115,7 +117,7 @@ def opened(disk: SmallDisk, thread: SyncThread | None = None) -> tuple[AppendLog
     log = AppendLog(
         Journal(),
         disk,
-        SETTINGS,
+        settings(),
         on_durable=lambda offset: events.append(f"durable {offset}"),
         on_failure=lambda: events.append("failure"),
         on_state=lambda: events.append("state"),
@@ -315,6 +317,24 @@ def test_who_waits_is_cut_off_where_what_was_gathered_cannot_be_written() -> Non
     disk.file.room = 1 << 30
     log.look_after(3)
     assert b"".join(replay(disk.file.data)) == command(1) + command(2)
+
+
+def test_who_waits_is_cut_off_where_a_write_fails_that_no_fsync_was_to_follow() -> None:
+    """no-appendfsync-on-rewrite: a save begins while writes wait for an fsync to end, and then the disk is full."""
+    disk = SmallDisk()
+    log, events = opened(disk, SlowThread(quick=False))
+    log.sync_ended()
+    assert log.append(command(1), 1)
+    assert log.append(command(2), 2)
+    log.settings = settings(no_fsync_on_rewrite=True)
+    log._saving = lambda: True
+    disk.file.room = 0
+    events.clear()
+    assert not log.append(command(3), 3)
+    log.look_after(4)
+    written = 3 * len(command(1))
+    assert "failure" in events, "who wrote the second waits"
+    assert f"durable {written}" not in events[: events.index("failure")]
 
 
 def test_a_quick_disk_is_waited_for() -> None:

@@ -11,7 +11,7 @@ import time
 import pytest
 import trio
 
-from durastore.persistence.commands import CommandSerializer
+from durastore.persistence.commands import StretchedCommands
 from durastore.persistence.rdb import RdbWriter
 from durastore.persistence.saver import SLICE, write_file
 from durastore.persistence.serializer import Serializer
@@ -51,7 +51,9 @@ def keyspace_snapshot(serializer: Serializer) -> Snapshot:
     return Snapshot(one.instance.keyspace, serializer, [])
 
 
-@pytest.mark.parametrize("make", [lambda: RdbWriter(True, True), CommandSerializer], ids=["BGSAVE", "BGREWRITEAOF"])
+@pytest.mark.parametrize(
+    "make", [lambda: RdbWriter(True, True), lambda: StretchedCommands(0)], ids=["BGSAVE", "BGREWRITEAOF"]
+)
 @pytest.mark.parametrize("percent", [5, 50, 90])
 def test_a_snapshot_keeps_to_its_share(monkeypatch: pytest.MonkeyPatch, percent: int, make: type[Serializer]) -> None:
     clock = Time(monkeypatch)
