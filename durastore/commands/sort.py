@@ -8,8 +8,9 @@ from mypy_extensions import i64
 
 from durastore.commands import events
 from durastore.commands.arguments import integer_argument
-from durastore.commands.client import Client
+from durastore.commands.client import Client, Instance
 from durastore.commands.errors import SYNTAX, WRONG_TYPE, CommandError
+from durastore.commands.partial_sort import Ranked, sort_partly
 from durastore.commands.permissions import allows_every_key
 from durastore.commands.spec import DANGEROUS, DENYOOM, READONLY, WRITE, command
 from durastore.commands.strings import content_of
@@ -21,6 +22,8 @@ from durastore.keyspace.values import RawString, Value
 from durastore.protocol.numbers import NotANumber, parse_double
 
 _SPACES: Final = b" \t\n\v\f\r"
+# Elements that the journal gets in one request.
+_AT_ONCE: Final = 512
 _DENIED: Final = b" option of SORT denied due to insufficient ACL permissions."
 
 
@@ -108,14 +111,18 @@ def _ranked(value: SortedSet, first: i64, count: i64, reverse: bool) -> list[byt
 
 
 def _elements(value: Value) -> list[bytes]:
-    """All elements, in an order that depends on nothing but the content."""
+    """All elements, in the order in which Redis has them.
+
+    It has none for those of a hash table; they come in one that depends on nothing but the content.
+    """
     if isinstance(value, List):
         return value.items()
     if isinstance(value, SortedSet):
         return _ranked(value, 0, value.size(), False)
     assert isinstance(value, Set)
     found = value.members()
-    found.sort()
+    if value.table is not None:
+        found.sort()
     return found
 
 
@@ -144,25 +151,54 @@ def _score(text: bytes) -> float:
         raise CommandError(b"ERR One or more scores can't be converted into double") from None
 
 
-def _sort_elements(client: Client, elements: list[bytes], options: _Options) -> list[bytes]:
-    by = options.by
+def _up_to_zero(text: bytes) -> bytes:
+    """What C sees of a text."""
+    return text.partition(b"\0")[0]
+
+
+def _sort_elements(client: Client, elements: list[bytes], options: _Options, start: i64, end: i64) -> list[bytes]:
+    """The elements from ``start`` up to ``end`` of the sorted ones."""
     if not options.alpha:
-        scored: list[tuple[float, bytes]] = []
-        for element in elements:
-            weight = element if by is None else by.value_for(client, element)
-            scored.append((0.0 if weight is None else _score(weight), element))
-        scored.sort(reverse=options.descending)
-        return [element for _, element in scored]
-    if by is None:
-        elements.sort(reverse=options.descending)
-        return elements
-    # Elements without a weight come first; those of one weight stay in their order.
-    weighed: list[tuple[bool, bytes, int]] = []
-    for place, element in enumerate(elements):
+        return _by_number(client, elements, options)[start:end]
+    if options.by is not None:
+        return _by_text(client, elements, options, options.by, start, end)
+    # What is only replied is compared by strcoll.
+    elements.sort(key=_up_to_zero if options.store is None else None, reverse=options.descending)
+    return elements[start:end]
+
+
+def _by_number(client: Client, elements: list[bytes], options: _Options) -> list[bytes]:
+    by = options.by
+    scored: list[tuple[float, bytes]] = []
+    for element in elements:
+        weight = element if by is None else by.value_for(client, element)
+        scored.append((0.0 if weight is None else _score(weight), element))
+    scored.sort(reverse=options.descending)
+    return [element for _, element in scored]
+
+
+def _by_text(
+    client: Client, elements: list[bytes], options: _Options, by: _Pattern, start: i64, end: i64
+) -> list[bytes]:
+    """Elements without a weight come first; those of one weight stay in their order where all are sorted."""
+    weights: list[tuple[bool, bytes]] = []
+    for element in elements:
         weight = by.value_for(client, element)
-        weighed.append((weight is not None, weight or b"", -place if options.descending else place))
-    weighed.sort(reverse=options.descending)
-    return [elements[abs(place)] for _, _, place in weighed]
+        if weight is None:
+            weights.append((False, b""))
+        else:
+            weights.append((True, weight if options.store is not None else _up_to_zero(weight)))
+    ranks = {weight: rank for rank, weight in enumerate(sorted(set(weights), reverse=options.descending))}
+    ranked = [(ranks[weight], element) for weight, element in zip(weights, elements, strict=True)]
+    if start > 0 or end < len(elements):
+        sort_partly(ranked, start, end)
+    else:
+        ranked.sort(key=_rank)
+    return [element for _, element in ranked[start:end]]
+
+
+def _rank(ranked: Ranked) -> int:
+    return ranked[0]
 
 
 def _sort(client: Client, argv: list[bytes], readonly: bool) -> None:
@@ -175,15 +211,15 @@ def _sort(client: Client, argv: list[bytes], readonly: bool) -> None:
         size: i64 = value.size()
         start = min(max(options.offset, 0), size)
         count = size - start if options.count < 0 else min(options.count, size - start)
-        if options.unsorted and isinstance(value, Set) and options.store is not None:
-            # What is stored must not depend on the order that a set happens to have.
+        if options.unsorted and isinstance(value, Set) and (options.store is not None or client.deny_blocking):
+            # What is stored, and what a script sees, must not depend on the order that a set happens to have.
             options.unsorted = False
             options.by = None
             options.alpha = True
         if options.unsorted:
             elements = _unsorted(value, start, count, options.descending)
         else:
-            elements = _sort_elements(client, _elements(value), options)[start : start + count]
+            elements = _sort_elements(client, _elements(value), options, start, start + count)
     found: list[bytes | None] = []
     if options.gets:
         for element in elements:
@@ -192,7 +228,9 @@ def _sort(client: Client, argv: list[bytes], readonly: bool) -> None:
     else:
         found.extend(elements)
     if options.store is not None:
-        _store(client, options.store, [item if item is not None else b"" for item in found])
+        # Weights that are the same leave a set's members in an order that another form of the set may not have.
+        as_sent = not (options.alpha and options.by is not None and isinstance(value, Set))
+        _store(client, options.store, [item if item is not None else b"" for item in found], as_sent)
         client.reply.integer(len(found))
         return
     client.reply.array(len(found))
@@ -200,9 +238,11 @@ def _sort(client: Client, argv: list[bytes], readonly: bool) -> None:
         client.reply.bulk_or_null(item)
 
 
-def _store(client: Client, target: bytes, items: list[bytes]) -> None:
-    """Makes a list of the result; an empty one removes the key."""
+def _store(client: Client, target: bytes, items: list[bytes], as_sent: bool) -> None:
+    """Makes a list of the result; an empty one removes the key.  The journal gets the request or the elements."""
     if items:
+        if not as_sent:
+            _propagate(client.instance, target, items)
         client.db.set(target, List(items, client.instance.keyspace.limits.list_size), client.instance.now)
         client.notify(events.LIST, b"sortstore", target)
         client.instance.dirty += len(items)
@@ -210,6 +250,14 @@ def _store(client: Client, target: bytes, items: list[bytes]) -> None:
         client.db.delete(target)
         client.notify(events.GENERIC, b"del", target)
         client.instance.dirty += 1
+
+
+def _propagate(instance: Instance, target: bytes, items: list[bytes]) -> None:
+    instance.propagate([b"DEL", target])
+    first: i64 = 0
+    while first < len(items):
+        instance.propagate([b"RPUSH", target, *items[first : first + _AT_ONCE]])
+        first += _AT_ONCE
 
 
 @command(

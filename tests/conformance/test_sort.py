@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from support.scripts import assert_same_replies
@@ -224,6 +226,66 @@ SCRIPTS = {
         sort w by w:* get w:* desc
         sort w by nosuch:*
     """,
+    "ties": """
+        sadd s e d c b a
+        sort s by w:* alpha
+        sort s by w:* alpha desc
+        sort s by w:* alpha limit 1 2
+        sort s by w:* alpha store d
+        lrange d 0 -1
+        sort s by w:* alpha desc limit 1 3 store d
+        lrange d 0 -1
+        eval "return redis.call('sort', 's', 'by', 'w:*', 'alpha')" 0
+        sort s by w:*
+        mset w:c x w:a x
+        sort s by w:* alpha
+        sort s by w:* alpha get #
+        sort s by w:* alpha limit 0 4
+        srem s c
+        sadd s c
+        sort s by w:* alpha
+        sort s by w:* alpha store d
+        lrange d 0 -1
+        sort s by nosort
+        sort s by nosort desc
+        sort s by nosort alpha limit 1 3
+        eval "return redis.call('sort', 's', 'by', 'nosort')" 0
+        eval "return redis.call('sort', 's', 'by', 'nosort', 'desc', 'limit', 1, 2)" 0
+        eval_ro "return redis.call('sort_ro', 's', 'by', 'nosort')" 0
+        sadd i 5 3 1 10 2
+        sort i by w:* alpha
+        sort i by w:* alpha desc store d
+        lrange d 0 -1
+        eval "return redis.call('sort', 'i', 'by', 'nosort')" 0
+        rpush l 0 1 2 3 4 5 6 7 8 9
+        sort l by w:* alpha limit 2 6
+        sort l by w:* alpha desc limit 0 9
+        sort l by w:* alpha limit 0 10
+        mset w:0 b w:1 a w:2 b w:3 a w:4 b w:5 a w:6 b w:7 a w:8 b
+        sort l by w:* alpha limit 0 1
+        sort l by w:* alpha limit 1 9
+        sort l by w:* alpha desc limit 3 2
+        sort l by w:* alpha desc limit 3 2 get # get w:* store d
+        lrange d 0 -1
+        sort l by w:* alpha limit 10 1
+        sort l by w:* alpha limit 3 0
+    """,
+    "zeros": """
+        rpush l "a\\x00c" "a\\x00b" a b
+        sort l alpha
+        sort l alpha desc
+        sort l alpha limit 1 2
+        sort l alpha store d
+        lrange d 0 -1
+        sort l alpha desc store d
+        lrange d 0 -1
+        rpush k 1 2 3
+        mset w:1 "a\\x00c" w:2 "a\\x00b" w:3 a
+        sort k by w:* alpha
+        sort k by w:* alpha desc
+        sort k by w:* alpha store d
+        lrange d 0 -1
+    """,
     "sorted sets": """
         zadd z 1 e 2 d 3 c 4 b 5 a
         sort z
@@ -265,3 +327,21 @@ REDIS_ANSWERS = {
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_replies_are_the_same(durastore: Server, valkey: Server, name: str, protocol: int) -> None:
     assert_same_replies(durastore, valkey, name, SCRIPTS[name], protocol, REDIS_ANSWERS)
+
+
+@pytest.mark.parametrize("elements", [6, 7, 40, 41, 300])
+def test_equal_weights_leave_the_elements_in_the_same_order(durastore: Server, valkey: Server, elements: int) -> None:
+    """With LIMIT, it is the order in which Redis's sort of a part happens to leave them."""
+    chance = random.Random(elements)
+    names = [b"%d" % number for number in range(elements)]
+    connections = (durastore.connect(), valkey.connect())
+    for kinds in (2, 3, 10, elements):
+        weights = ["MSET", *(word for name in names for word in (b"w" + name, chance.randrange(kinds)))]
+        orders = [["ASC"], ["DESC"], *(["DESC", "LIMIT", chance.randrange(elements), 9] for _ in range(9))]
+        for connection in connections:
+            connection.call("DEL", "l")
+            connection.call("RPUSH", "l", *names)
+            connection.call(*weights)
+        for order in orders:
+            ours, theirs = (each.value("SORT", "l", "BY", "w*", "ALPHA", *order) for each in connections)
+            assert ours == theirs, (kinds, order)

@@ -62,3 +62,15 @@ def test_a_count_that_valkey_does_not_take_is_journalled_as_its_neighbour() -> N
     one = engine()
     run(session(one), b"rpush l a b a", b"lrem l -9223372036854775808 nosuch", b"lrem l -9223372036854775808 a")
     assert one.journal.take().count(b"LREM\r\n$1\r\nl\r\n$20\r\n-9223372036854775807\r\n$1\r\na\r\n") == 1
+
+
+def test_what_sort_stores_of_a_set_does_not_hang_on_the_form_that_the_set_has_in_the_replay() -> None:
+    one, two = engine(2_000_000), engine(3_000_000)
+    one.instance.keyspace.limits.set_entries = 2
+    live = session(one)
+    run(live, b"sadd s e d c b a")
+    run(live, b"sort s by w* alpha store d")
+    replica = replay_session(two)
+    replica.feed(one.journal.take())
+    assert run(session(two), b"lrange d 0 -1") == run(live, b"lrange d 0 -1")
+    assert dataset_digest(two.instance.keyspace) == dataset_digest(one.instance.keyspace)
