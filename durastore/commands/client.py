@@ -101,6 +101,10 @@ class Host:
         """Stops the whole server for a time (DEBUG SLEEP)."""
         raise NotImplementedError
 
+    def crash(self, kind: bytes) -> None:
+        """DEBUG SEGFAULT, ASSERT, PANIC or OOM: the process ends here and now, as if by a bug of this kind."""
+        raise NotImplementedError
+
     def reload(self, save: bool, flush: bool, merge: bool) -> None:
         """DEBUG RELOAD: saves, empties and loads the keyspace; raises CommandError."""
         raise NotImplementedError
@@ -249,6 +253,8 @@ class Instance:
         self.effects: list[list[bytes]] | None = None
         self.max_bulk: i64 = 512 * 1024 * 1024
         self.active_expire = True
+        # DEBUG PAUSE-CRON: nothing is done by the clock.
+        self.cron_paused = False
         # DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may run the commands that they otherwise may not.
         self.scripts_run_all = False
         # enable-debug-command: whether DEBUG is allowed, to everybody or only to clients on this machine.

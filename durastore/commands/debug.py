@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from typing import Final
 
 from mypy_extensions import i64
@@ -20,6 +21,7 @@ from durastore.keyspace.lists import List
 from durastore.keyspace.packed import elements
 from durastore.keyspace.sets import Set
 from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.values import RawString
 from durastore.protocol.numbers import INT64_MAX
 
 log = logging.getLogger("durastore.commands")
@@ -28,6 +30,8 @@ _NUMBER: Final = re.compile(rb"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORE
 _NOT_POSITIVE: Final = b"ERR value is out of range, must be positive"
 _POPULATED_AT_ONCE: Final = 512
 _MEMORY: Final = re.compile(rb"[0-9]+(?:b|kb?|mb?)?\Z|[0-3](?:gb?)\Z", re.IGNORECASE)
+# What DUMP puts around a value: its type, the version and the checksum.
+_AROUND_VALUE: Final = 11
 _FLAGS: Final = ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED
 
 
@@ -52,8 +56,12 @@ def debug(client: Client, argv: list[bytes]) -> None:
     elif name == b"LOADAOF" and size == 2:
         client.instance.host.load_aof()
         client.reply.ok()
+    elif name in (b"SEGFAULT", b"ASSERT", b"PANIC", b"OOM") and size == 2:
+        client.instance.host.crash(name)
     elif name == b"OBJECT" and size in (3, 4):
         _object(client, argv)
+    elif name == b"SDSLEN" and size == 3:
+        _string_sizes(client, argv[2])
     elif name == b"LISTPACK" and size == 3:
         _listpack(client, argv[2])
     elif name == b"QUICKLIST" and size in (3, 4):
@@ -69,6 +77,14 @@ def debug(client: Client, argv: list[bytes]) -> None:
     elif name == b"SET-ACTIVE-EXPIRE" and size == 3:
         client.instance.active_expire = _leading_number(argv[2]) != 0
         client.reply.ok()
+    elif name == b"PAUSE-CRON" and size == 3:
+        client.instance.cron_paused = _leading_number(argv[2]) != 0
+        client.reply.ok()
+    elif name == b"CLUSTERLINK" and size == 5:
+        raise CommandError(b"ERR Debug option only available for cluster mode enabled setup!")
+    elif name == b"LEAK" and size == 3:
+        # Nothing can leak here.
+        client.reply.ok()
     elif name == b"DIGEST" and size == 2:
         client.reply.simple(dataset_digest(client.instance.keyspace))
     elif name == b"DIGEST-VALUE" and size >= 2:
@@ -77,7 +93,7 @@ def debug(client: Client, argv: list[bytes]) -> None:
         _protocol(client, argv[2].lower())
     elif name == b"QUICKLIST-PACKED-THRESHOLD" and size == 3:
         # A large element stands in a node of its own as it is, whatever is said here.
-        if not _MEMORY.match(argv[2]):
+        if not _MEMORY.match(argv[2]) or (argv[2].isdigit() and int(argv[2]) >= 0xFFFFFFFF):
             raise CommandError(b"ERR argument must be a memory value bigger than 1 and smaller than 4gb")
         client.reply.ok()
     elif name == b"POPULATE" and size in (3, 4, 5):
@@ -158,18 +174,43 @@ def _reload(client: Client, argv: list[bytes]) -> None:
     client.reply.ok()
 
 
+def _value(client: Client, key: bytes) -> object:
+    """The value of a key that must be there; to look at it is no use of it."""
+    value = client.db.peek(key, client.instance.now)
+    if value is None:
+        raise CommandError(NO_SUCH_KEY)
+    return value
+
+
+def _string_sizes(client: Client, key: bytes) -> None:
+    """DEBUG SDSLEN: the lengths of a key and its string, what is reserved for more, and what they take here."""
+    value = _value(client, key)
+    spare = 0
+    if isinstance(value, RawString):
+        text: bytes | bytearray = value.data
+        spare = max(sys.getsizeof(text) - sys.getsizeof(bytearray()) - len(text) - 1, 0)
+    elif isinstance(value, bytes) and encoding_of(value) != b"int":
+        text = value
+    else:
+        raise CommandError(b"ERR Not an sds encoded string.")
+    client.reply.simple(
+        b"key_sds_len:%d, key_sds_avail:0, key_zmalloc: %d, val_sds_len:%d, val_sds_avail:%d, val_zmalloc: %d"
+        % (len(key), sys.getsizeof(key), len(text), spare, sys.getsizeof(text))
+    )
+
+
 def _object(client: Client, argv: list[bytes]) -> None:
     if len(argv) == 4 and argv[3].lower() != b"fast":
         raise CommandError(SYNTAX)
-    value = client.db.lookup(argv[2], client.instance.now)
-    if value is None:
-        raise CommandError(NO_SUCH_KEY)
+    value = _value(client, argv[2])
+    clock: i64 = client.instance.now // 1000
+    idle: i64 = client.db.idle_seconds(argv[2], client.instance.now)
     text = b"Value at:0x%x refcount:1 encoding:%s serializedlength:%d lru:%d lru_seconds_idle:%d" % (
         id(value),
         encoding_of(value),
-        max(len(client.instance.host.dump(value)) - 10, 0),
-        (client.instance.now // 1000) & 0xFFFFFF,
-        client.db.idle_seconds(argv[2], client.instance.now),
+        max(len(client.instance.host.dump(value)) - _AROUND_VALUE, 0),
+        (clock - idle) & 0xFFFFFF,
+        idle,
     )
     if isinstance(value, List) and value.quicklist:
         text += _quicklist_facts(value, client.instance.keyspace.limits.list_size)
@@ -189,9 +230,7 @@ def _quicklist_facts(value: List, fill: i64) -> bytes:
 
 def _listpack(client: Client, key: bytes) -> None:
     """DEBUG LISTPACK: a status, as in Redis; the elements themselves go to the server's log."""
-    value = client.db.lookup(key, client.instance.now)
-    if value is None:
-        raise CommandError(NO_SUCH_KEY)
+    value = _value(client, key)
     if encoding_of(value) not in (b"listpack", b"listpackex"):
         raise CommandError(b"ERR Not a listpack encoded object.")
     if isinstance(value, (Hash, Set)):
@@ -203,9 +242,7 @@ def _listpack(client: Client, key: bytes) -> None:
 
 def _quicklist(client: Client, key: bytes) -> None:
     """DEBUG QUICKLIST: as DEBUG LISTPACK, for a list of several nodes."""
-    value = client.db.lookup(key, client.instance.now)
-    if value is None:
-        raise CommandError(NO_SUCH_KEY)
+    value = _value(client, key)
     if not isinstance(value, List) or not value.quicklist:
         raise CommandError(b"ERR Not a quicklist encoded object.")
     nodes = value.packed_nodes()
@@ -237,9 +274,7 @@ def _table_stats(client: Client, number: bytes) -> None:
 
 def _value_stats(client: Client, key: bytes) -> None:
     """DEBUG HTSTATS-KEY: how many elements a value has that is no compact one."""
-    value = client.db.lookup(key, client.instance.now)
-    if value is None:
-        raise CommandError(NO_SUCH_KEY)
+    value = _value(client, key)
     if not isinstance(value, (Hash, Set, SortedSet)) or encoding_of(value) not in (b"hashtable", b"skiplist"):
         raise CommandError(b"ERR The value stored at the specified key is not represented using an hash table")
     client.reply.verbatim(_hash_table(value.size()))
@@ -258,7 +293,7 @@ def _digest_value(client: Client, argv: list[bytes]) -> None:
     client.reply.array(len(argv) - 2)
     for key in argv[2:]:
         digest = bytes(20)
-        value = client.db.lookup(key, client.instance.now)
+        value = client.db.peek(key, client.instance.now)
         if value is not None:
             digest = value_digest(digest, value, client.db.get_expiry(key) != -1)
         client.reply.simple(digest.hex().encode())
@@ -323,13 +358,19 @@ def _help(client: Client) -> None:
     client.reply.help(
         b"DEBUG",
         [
+            b"ASSERT",
+            b"    Crash by assertion failed.",
             b"CHANGE-REPL-ID",
             b"    Change the replication IDs of the instance.",
             b"    Dangerous: should be used only for testing the replication subsystem.",
+            b"CLUSTERLINK KILL <to|from|all> <node-id>",
+            b"    Kills the link based on the direction to/from (both) with the provided node.",
             b"DIGEST",
             b"    Output a hex signature representing the current DB content.",
             b"DIGEST-VALUE <key> [<key> ...]",
             b"    Output a hex signature of the values of all the specified keys.",
+            b"DROP-CLUSTER-PACKET-FILTER <packet-type>",
+            b"    Drop all packets that match the filtered type. Set to -1 allow all packets.",
             b"ERROR <string>",
             b"    Return a Redis protocol error with <string> as message. Useful for clients",
             b"    unit tests to simulate Redis errors.",
@@ -337,6 +378,8 @@ def _help(client: Client) -> None:
             b"    Return hash table statistics of the specified Redis database.",
             b"HTSTATS-KEY <key> [full]",
             b"    Like HTSTATS but for the hash table stored at <key>'s value.",
+            b"LEAK <string>",
+            b"    Taken without effect: there is no memory leak to create.",
             b"LISTPACK <key>",
             b"    Show low level info about the listpack encoding of <key>.",
             b"LOG <message>",
@@ -345,13 +388,19 @@ def _help(client: Client) -> None:
             b"    Flush the AOF buffers on disk and reload the AOF in memory.",
             b"OBJECT <key> [fast]",
             b"    Show low level info about `key` and associated value.",
+            b"OOM",
+            b"    Crash the server simulating an out-of-memory error.",
+            b"PANIC",
+            b"    Crash the server simulating a panic.",
+            b"PAUSE-CRON <0|1>",
+            b"    Stop periodic cron job processing.",
             b"POPULATE <count> [<prefix>] [<size>]",
             b"    Create <count> string keys named key:<num>. If <prefix> is specified then",
             b"    it is used instead of the 'key' prefix. <size> is the length of the values.",
             b"PROTOCOL <type>",
             b"    Reply with a test value of the specified type. <type> can be: string,",
-            b"    integer, double, null, array, set, map, attrib, push, verbatim, true,",
-            b"    false.",
+            b"    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
+            b"    true, false.",
             b"QUICKLIST <key> [<0|1>]",
             b"    Show low level info about the quicklist encoding of <key>.",
             b"    The optional argument (0 by default) sets the level of detail",
@@ -364,6 +413,15 @@ def _help(client: Client) -> None:
             b"    * NOFLUSH: the existing database will not be removed before load, but",
             b"      conflicting keys will generate an exception and kill the server.",
             b"    * NOSAVE: the database will be loaded from an existing RDB file.",
+            b"REPLICATE <string>",
+            b"    Replicates the provided string to replicas, allowing data divergence.",
+            b"REPLYBUFFER PEAK-RESET-TIME <NEVER||RESET|time>",
+            b"REPLYBUFFER RESIZING <0|1>",
+            b"    Taken without effect: the reply buffers of idle clients are given back in any case.",
+            b"SDSLEN <key>",
+            b"    Show low level string info representing `key` and value.",
+            b"SEGFAULT",
+            b"    Crash the server with sigsegv.",
             b"SET-ACTIVE-EXPIRE <0|1>",
             b"    Setting it to 0 disables expiring keys (and hashes' fields) in background ",
             b"    when they are not accessed (otherwise the Redis behavior). Setting it",

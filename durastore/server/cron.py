@@ -72,6 +72,8 @@ class Cron:
         while True:
             period = 1.0 / server.config[directives.HZ]
             await trio.sleep(period)
+            if server.engine.instance.cron_paused:
+                continue
             now = int(time.time() * 1000)
             server.engine.begin_wake(now)
             self.slicing = True

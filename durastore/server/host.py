@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,8 @@ from durastore.server.peer import ask_server
 
 if TYPE_CHECKING:
     from durastore.server.server import Server
+
+log = logging.getLogger("durastore.server")
 
 _SAVE_RUNNING = b"ERR Background save already in progress"
 
@@ -134,6 +138,11 @@ class ServerHost(Host):
     def sleep(self, seconds: float) -> None:
         """DEBUG SLEEP."""
         time.sleep(seconds)
+
+    def crash(self, kind: bytes) -> None:
+        """DEBUG SEGFAULT and the like, each with the signal by which it ends a redis-server."""
+        log.critical("DEBUG %s: the process ends", kind.decode())
+        os.kill(os.getpid(), signal.SIGSEGV if kind == b"SEGFAULT" else signal.SIGABRT)
 
     def reload(self, save: bool, flush: bool, merge: bool) -> None:
         """DEBUG RELOAD: the keyspace goes to disk and comes back."""

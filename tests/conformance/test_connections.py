@@ -171,6 +171,21 @@ SCRIPTS = {
         debug populate x
         get key:0
         debug listpack nosuch
+        debug quicklist-packed-threshold 4294967295
+        debug quicklist-packed-threshold 4294967296
+        debug quicklist-packed-threshold 4gb
+        debug sdslen
+        debug sdslen nosuch
+        set n 12
+        debug sdslen n
+        rpush l a
+        debug sdslen l
+        debug clusterlink kill to x
+        debug clusterlink kill
+        debug pause-cron
+        debug pause-cron 0
+        debug leak
+        debug leak x
     """,
     "server": """
         lastsave x

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import trio
+from trio.testing import MockClock
+
 from durastore.engine.session import Session
 from support.disks import MemoryDisk
 from support.engines import engine, run, session
@@ -59,6 +62,57 @@ def test_scripts_run_what_they_may_not_where_that_is_asked_for() -> None:
     assert call(*script) == b"*2\r\n$4\r\nport\r\n$1\r\n0\r\n"
     assert call("DEBUG", "SET-DISABLE-DENY-SCRIPTS", 0) == b"+OK\r\n"
     assert call(*script).startswith(b"-ERR This Redis command is not allowed from script")
+
+
+def test_how_long_a_string_and_its_key_are() -> None:
+    client = allowed()
+    run(client, b"set text hello", b"append grown abc", b"append grown defg")
+    assert run(client, b"debug sdslen text").startswith(b"+key_sds_len:4, key_sds_avail:0, key_zmalloc: ")
+    assert b", val_sds_len:5, val_sds_avail:0, val_zmalloc: " in run(client, b"debug sdslen text")
+    assert b", val_sds_len:7, val_sds_avail:" in run(client, b"debug sdslen grown")
+
+
+def test_to_look_at_a_value_is_no_use_of_it() -> None:
+    """The length is that of the value alone, without its type, as a redis-server 7.2.4 tells it."""
+    server = make_server(Path("/"), MemoryDisk())
+    server.engine.instance.debug_allowed = True
+    client = without_socket(server)
+    server.engine.begin_wake(1_000_000)
+    run(client, b"set k hello")
+    server.engine.begin_wake(1_007_000)
+    for _ in range(2):
+        told = run(client, b"debug object k")
+        assert told.endswith(b" serializedlength:6 lru:1000 lru_seconds_idle:7\r\n"), told
+
+
+def test_the_help_tells_of_the_subcommands() -> None:
+    told = run(allowed(), b"debug help")
+    for name in (
+        b"ASSERT", b"CHANGE-REPL-ID", b"CLUSTERLINK KILL", b"DIGEST", b"DIGEST-VALUE", b"DROP-CLUSTER-PACKET-FILTER",
+        b"ERROR", b"HTSTATS", b"HTSTATS-KEY", b"LEAK", b"LISTPACK", b"LOADAOF", b"LOG", b"OBJECT", b"OOM", b"PANIC",
+        b"PAUSE-CRON", b"POPULATE", b"PROTOCOL", b"QUICKLIST", b"QUICKLIST-PACKED-THRESHOLD", b"RELOAD", b"REPLICATE",
+        b"REPLYBUFFER PEAK-RESET-TIME", b"REPLYBUFFER RESIZING", b"SDSLEN", b"SEGFAULT", b"SET-ACTIVE-EXPIRE",
+        b"SET-DISABLE-DENY-SCRIPTS", b"SLEEP", b"HELP",
+    ):  # fmt: skip
+        assert b"\r\n+" + name + b"\r\n" in told or b"\r\n+" + name + b" " in told, name
+
+
+async def test_periodic_work_pauses(autojump_clock: MockClock) -> None:
+    server = make_server(Path("/"), MemoryDisk())
+    server.engine.instance.debug_allowed = True
+    client = without_socket(server)
+    client.feed(request("DEBUG", "PAUSE-CRON", 1) + request("SET", "k", "v"))
+    assert client.take_output() == b"+OK\r\n+OK\r\n"
+    db = server.engine.instance.keyspace.databases[0]
+    db.set_expiry(b"k", 1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.cron.run)
+        await trio.sleep(1)
+        assert db.table.count == 1
+        client.feed(request("DEBUG", "PAUSE-CRON", 0))
+        await trio.sleep(1)
+        assert db.table.count == 0
+        nursery.cancel_scope.cancel()
 
 
 def test_another_replication_id() -> None:
