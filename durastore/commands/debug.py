@@ -176,7 +176,7 @@ def _reload(client: Client, argv: list[bytes]) -> None:
 
 def _value(client: Client, key: bytes) -> object:
     """The value of a key that must be there; to look at it is no use of it."""
-    value = client.db.peek(key, client.instance.now)
+    value = client.db.lookup_no_touch(key, client.instance.now)
     if value is None:
         raise CommandError(NO_SUCH_KEY)
     return value
@@ -293,7 +293,7 @@ def _digest_value(client: Client, argv: list[bytes]) -> None:
     client.reply.array(len(argv) - 2)
     for key in argv[2:]:
         digest = bytes(20)
-        value = client.db.peek(key, client.instance.now)
+        value = client.db.lookup_no_touch(key, client.instance.now)
         if value is not None:
             digest = value_digest(digest, value, client.db.get_expiry(key) != -1)
         client.reply.simple(digest.hex().encode())

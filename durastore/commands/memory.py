@@ -66,7 +66,7 @@ def memory_usage(client: Client, argv: list[bytes]) -> None:
             raise CommandError(SYNTAX)
         i += 2
     key = argv[2]
-    value = client.db.lookup(key, client.instance.now)
+    value = client.db.lookup_no_touch(key, client.instance.now)
     if value is None:
         client.reply.null()
         return

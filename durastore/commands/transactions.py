@@ -66,7 +66,7 @@ def exec_(client: Client, argv: list[bytes]) -> None:
     for db, key in client.watching:
         # Looking a key up removes it when its time has come, which is a change.
         if db.exists(key):
-            db.lookup(key, now)
+            db.lookup_no_touch(key, now)
     if client.watch_broken:
         leave_transaction(client)
         client.reply.null_array()
@@ -94,7 +94,7 @@ def watch(client: Client, argv: list[bytes]) -> None:
             if (db, key) not in client.watching:
                 # A key that has expired already counts as missing from the start.
                 if db.exists(key):
-                    db.lookup(key, client.instance.now)
+                    db.lookup_no_touch(key, client.instance.now)
                 db.watch(key, client)
                 client.watching.append((db, key))
     client.reply.ok()

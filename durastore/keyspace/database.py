@@ -111,13 +111,18 @@ class Database:
             self.keyspace.hits += 1
         return value
 
-    def peek(self, key: bytes, now: i64) -> object | None:
-        """As ``lookup_read``, but the key does not count as used, and no event tells that it is not there."""
+    def lookup_no_touch(self, key: bytes, now: i64) -> object | None:
+        """As ``lookup``, but the key does not count as used."""
         meter = self.keyspace.meter
         marking = meter.marking
         meter.marking = False
         value = self.lookup(key, now)
         meter.marking = marking
+        return value
+
+    def peek(self, key: bytes, now: i64) -> object | None:
+        """As ``lookup_read``, but the key does not count as used, and no event tells that it is not there."""
+        value = self.lookup_no_touch(key, now)
         if value is None:
             self.keyspace.misses += 1
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,9 @@ from durastore.keyspace.sets import build_set
 from durastore.keyspace.values import WEIGHED, Value
 from durastore.protocol.parser import encode_request
 from durastore.server.settings import eviction_patience
+from support.disks import MemoryDisk
 from support.engines import engine, run, session
+from support.inprocess import make_server, without_socket
 
 NOW = 1_700_000_000_000
 
@@ -170,6 +173,26 @@ def test_lfu_evicts_what_was_used_seldom() -> None:
     assert gone
     assert not gone & set(range(50))
     assert run(client, b"object idletime key:0").startswith(b"-ERR An LFU maxmemory policy is selected")
+
+
+@pytest.mark.parametrize(
+    "looking",
+    [
+        "memory usage k", "object encoding k", "type k", "ttl k", "exists k", "scan 0 type string", "watch k",
+        "debug object k", "debug digest-value k", "debug listpack k", "debug quicklist k", "debug htstats-key k",
+    ],
+)  # fmt: skip
+def test_who_only_looks_at_a_key_has_not_used_it(looking: str) -> None:
+    server = make_server(Path("/"), MemoryDisk())
+    server.engine.instance.debug_allowed = True
+    client = without_socket(server)
+    server.engine.begin_wake(NOW)
+    run(client, b"set k v")
+    server.engine.begin_wake(NOW + 5000)
+    run(client, looking.encode())
+    assert run(client, b"object idletime k") == b":5\r\n"
+    run(client, b"get k")
+    assert run(client, b"object idletime k") == b":0\r\n"
 
 
 def test_volatile_ttl_evicts_what_expires_first() -> None:
