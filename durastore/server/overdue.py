@@ -73,7 +73,7 @@ class Debts:
         if self.save.look(wanted, saver.last_good, now, limit):
             if self.save.overdue:
                 server.logger.warning(
-                    "The last good snapshot is %d seconds old, and %d changes have come since "
+                    "The last good snapshot is %.0f seconds old, and %d changes have come since "
                     "(rdb-save-age-warning %d).",
                     now - saver.last_good, changes, limit,
                 )  # fmt: skip
@@ -84,8 +84,8 @@ class Debts:
         if self.fsync.look(pending, log.last_good, now, limit):
             if self.fsync.overdue:
                 server.logger.warning(
-                    "The last good fsync of the append only file was %d seconds ago, and writes wait for the next one "
-                    "(aof-fsync-age-warning %d).", now - log.last_good, limit,
+                    "The last good fsync of the append only file was %.0f seconds ago, and writes wait for the next "
+                    "one (aof-fsync-age-warning %d).", now - log.last_good, limit,
                 )  # fmt: skip
             else:
                 server.logger.warning("The append only file is on disk again.")
