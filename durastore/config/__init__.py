@@ -5,7 +5,7 @@
 """
 
 from durastore.config.config import Config
-from durastore.config.directives import ConfigError, Directive, OutputLimit, OutputLimits, SavePoint
+from durastore.config.kinds import ConfigError, Directive, OutputLimit, OutputLimits, SavePoint
 from durastore.config.loading import ConfigFileError, load_arguments
 
 __all__ = [

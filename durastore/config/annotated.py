@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any, Final
 
-from durastore.config.directives import Directive
+from durastore.config.kinds import Directive
 from durastore.config.table import SECTIONS, Section
 
 _WIDTH: Final = 100

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from durastore.config import rewriting
-from durastore.config.directives import ConfigError, Directive, Line
 from durastore.config.grammar import glob_match, is_glob
+from durastore.config.kinds import ConfigError, Directive, Line
 from durastore.config.table import BY_NAME, DIR, DIRECTIVES, ENABLE_PROTECTED_CONFIGS
 
 T = TypeVar("T")

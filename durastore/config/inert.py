@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from durastore.config.directives import (
+from durastore.config.kinds import (
     INT64_MAX,
     UINT_MAX,
     Choice,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from durastore.config.config import Config, Stated
-from durastore.config.directives import ConfigError
 from durastore.config.grammar import is_glob, quote, split_words
+from durastore.config.kinds import ConfigError
 from durastore.config.table import BY_NAME, DIR
 
 STDIN: Final = "standard input"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from durastore.config.directives import Bind, Choice, Directive, Integer
+from durastore.config.kinds import Bind, Choice, Directive, Integer
 
 HTTP_PORT: Final = Integer(
     "http-port", 0, "The TCP port that answers HTTP: /metrics for Prometheus (named as redis_exporter names them), "

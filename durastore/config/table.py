@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from durastore.config import inert
-from durastore.config.directives import (
+from durastore.config.kinds import (
     INT64_MAX,
     INT_MIN,
     UINT64_MAX,

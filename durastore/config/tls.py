@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from durastore.config.directives import Choice, Directive, Integer, Secret, Text, YesNo
+from durastore.config.kinds import Choice, Directive, Integer, Secret, Text, YesNo
 
 
 class FileText(Text):

@@ -14,7 +14,7 @@ import trio
 import durastore
 from durastore.config import Config
 from durastore.config import table as directives
-from durastore.config.directives import Directive
+from durastore.config.kinds import Directive
 from durastore.engine.engine import Engine
 from durastore.persistence.aof.log import AppendLog
 from durastore.persistence.aof.rewrite import Rewriter

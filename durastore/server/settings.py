@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from durastore.commands.events import kinds_of
 from durastore.config import Config, ConfigError
 from durastore.config import table as directives
-from durastore.config.directives import INT64_MAX, Directive
+from durastore.config.kinds import INT64_MAX, Directive
 from durastore.persistence.aof.log import LogSettings
 from durastore.persistence.aof.manifest import AofError
 from durastore.server import logs

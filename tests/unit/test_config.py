@@ -15,7 +15,7 @@ import pytest
 import durastore.config.table as table
 from durastore.config import Config, ConfigError, ConfigFileError, OutputLimit, SavePoint, inert, load_arguments
 from durastore.config.annotated import render
-from durastore.config.directives import Directive
+from durastore.config.kinds import Directive
 
 SHIPPED = Path(__file__).parents[2] / "conf" / "durastore.conf"
 
