@@ -254,7 +254,7 @@ class Database:
             return None
         table.before_write(segment)
         if isinstance(value, Value):
-            if value.shared:
+            if value.held:
                 value = value.copy()
                 segment.items[key] = value
             if not value.changed:
@@ -266,7 +266,7 @@ class Database:
         table = self.table
         segment = table.find(key)
         table.before_write(segment)
-        if value.shared:
+        if value.held:
             value = value.copy()
             segment.items[key] = value
         if not value.changed:

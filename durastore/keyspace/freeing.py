@@ -74,12 +74,15 @@ class Freeing:
             self._wholes.append(Whole(parts, weight, True))
 
     def release(self, captured: Captured) -> None:
-        """To be called when a walk no longer needs what it captured: for some values that was the last use."""
+        """To be called once when a walk no longer needs what it captured: for some values that was the last use."""
         for value in captured.items.objects():
-            if isinstance(value, Value) and _is_large(value):
-                parts = value.parts()
-                if parts:
-                    self._wholes.append(Whole(parts, 0, False))
+            if isinstance(value, Value):
+                if captured.holding:
+                    value.held -= 1
+                if _is_large(value):
+                    parts = value.parts()
+                    if parts:
+                        self._wholes.append(Whole(parts, 0, False))
 
     def release_all(self, captured: list[Captured]) -> None:
         """``release`` for what was captured in vain, however much it is."""

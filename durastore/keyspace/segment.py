@@ -31,16 +31,17 @@ class Segment:
 
 @final
 class Captured:
-    """What one segment held when a walk began."""
+    """What one segment held when a walk began; with ``holding`` its values are ``held`` until it is let go."""
 
-    def __init__(self, items: CompactDict[object], expires: CompactDict[int]) -> None:
+    def __init__(self, items: CompactDict[object], expires: CompactDict[int], holding: bool) -> None:
         self.items = items
         self.expires = expires
+        self.holding = holding
 
 
 def capture(segment: Segment) -> Captured:
     """Keeps a segment's content as it is; mutable values are marked so that writers clone them."""
     for value in segment.items.objects():
         if isinstance(value, Value):
-            value.shared = True
-    return Captured(segment.items.freeze(), segment.expires.freeze())
+            value.held += 1
+    return Captured(segment.items.freeze(), segment.expires.freeze(), True)

@@ -58,7 +58,7 @@ class Walk:
                 self.position = segment.start + segment.width()
             if table.walk is not self:
                 if segment.items:
-                    return Captured(segment.items, segment.expires)
+                    return Captured(segment.items, segment.expires, False)
             elif segment.epoch != table.epoch:
                 segment.epoch = table.epoch
                 if segment.items:

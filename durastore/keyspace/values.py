@@ -2,9 +2,9 @@
 
 A plain Redis string is a ``bytes`` object: immutable, so that a snapshot may keep it by reference.  Everything
 else is a ``Value``: ``RawString`` below, and the types of the modules ``lists``, ``sets``, ``hashes``, ``sorted_sets``
-and ``streams``.  All of them are mutable and carry ``shared``: a snapshot that has captured a
-value by reference sets it, and whoever wants to change the value must first replace it by ``copy()``
-(clone-on-write); see ``Database.writable``.
+and ``streams``.  All of them are mutable and carry ``held``: how many pre-images of snapshots hold the value by
+reference.  While there are any, whoever wants to change the value must first replace it by ``copy()`` (clone-on-write);
+see ``Database.writable``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from typing import Final, final
 
-from mypy_extensions import i64, mypyc_attr
+from mypy_extensions import i16, i64, mypyc_attr
 
 from durastore.keyspace.chunked import Chunked
 
@@ -25,7 +25,7 @@ class Value:
     """What the mutable value types have in common."""
 
     def __init__(self) -> None:
-        self.shared = False
+        self.held: i16 = 0
         # It was changed in place since it was weighed last.
         self.changed = False
         self.weight: i64 = 0
@@ -45,7 +45,7 @@ class Value:
         raise NotImplementedError
 
     def copy(self) -> Value:
-        """A deep copy that is not shared."""
+        """A deep copy that nothing holds."""
         raise NotImplementedError
 
     def size(self) -> int:

@@ -417,7 +417,7 @@ def test_a_write_to_a_long_list_that_a_snapshot_holds_clones_no_elements() -> No
     db = one.instance.keyspace.databases[0]
     held = db.lookup(b"k", 0)
     assert isinstance(held, List)
-    held.shared = True
+    held.held = 1
     run(client, b"lset k 10000 changed", b"lpush k new")
     stored = db.lookup(b"k", 0)
     assert isinstance(stored, List)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from durastore.keyspace.hashes import Hash
 from durastore.keyspace.values import RawString
 from durastore.persistence.commands import CommandSerializer
 from durastore.persistence.loading import RdbLoading
@@ -175,3 +176,42 @@ def test_a_long_string_is_written_in_slices_and_as_it_was(make: Callable[[], Ser
         found = two.instance.keyspace.databases[0].lookup(key, 1)
         assert (found.data if isinstance(found, RawString) else found) == value
     assert run(reader, b"pexpiretime json", b"pexpiretime raw") == b":9999999999999\r\n:9999999999998\r\n"
+
+
+def test_after_a_snapshot_a_write_copies_nothing() -> None:
+    one = engine()
+    client = session(one)
+    client.feed(b"HSET h" + b"".join(b" f:%d v" % i for i in range(5000)) + b"\r\n")
+    run(client, b"append text abc", b"append text def", b"set other x")
+    db = one.instance.keyspace.databases[0]
+    table, text = db.lookup(b"h", 0), db.lookup(b"text", 0)
+    assert isinstance(table, Hash)
+    assert table.table is not None
+    given_up = Snapshot(one.instance.keyspace, RdbWriter(True, True), [])
+    run(client, b"set other y")
+    given_up.close()
+    # What that one has captured is let go in slices, after the next one has begun.
+    snapshot = Snapshot(one.instance.keyspace, RdbWriter(True, True), [])
+    run(client, b"set other z")
+    one.instance.keyspace.free(float("inf"), time.perf_counter)
+    run(client, b"hset h f:0 during")
+    during = db.lookup(b"h", 0)
+    assert isinstance(during, Hash)
+    assert during is not table
+    assert table.table.get(b"f:0") == b"v"
+    while not snapshot.finished:
+        snapshot.step(0.0, time.perf_counter)
+    snapshot.close()
+    run(client, b"hset h f:0 after", b"append text ghi")
+    assert db.lookup(b"h", 0) is during
+    assert db.lookup(b"text", 0) is text
+    # Nor when nothing was written meanwhile.
+    assert during.table is not None
+    chunks = list(map(id, during.table.chunks()))
+    another = Snapshot(one.instance.keyspace, RdbWriter(True, True), [])
+    while not another.finished:
+        another.step(0.0, time.perf_counter)
+    another.close()
+    run(client, *(b"hset h f:0 %d" % i for i in range(100)))
+    assert db.lookup(b"h", 0) is during
+    assert list(map(id, during.table.chunks())) == chunks
