@@ -66,7 +66,7 @@ class Loader:
         self.bytes_total = 0
         self.bytes_loaded = 0
         self._replay = Replay(engine)
-        # The manifest that was loaded, None where there was no log; and whether its last file may be appended to.
+        # The manifest that was loaded; None where there was no log.
         self.manifest: Manifest | None = None
 
     @property
