@@ -263,7 +263,6 @@ class Instance:
         # enable-module-command: the same for MODULE LOAD and the like.
         self.modules_allowed = False
         self.modules_allowed_here = False
-        self.loading = False
         self.slow_log = SlowLog()
         self.latency = LatencyMonitor()
         self.channels = Channels()
@@ -305,8 +304,6 @@ class Client(Subscriber):
         self.created: i64 = 0
         self.last_interaction: i64 = 0
         self.last_command = ""
-        self.bytes_in: i64 = 0
-        self.bytes_out: i64 = 0
         # What is buffered for it, as ``Host.measure`` found it last: bytes, and pieces of output; and what it takes in
         # all, which is counted after each wake.
         self.query_buffered: i64 = 0

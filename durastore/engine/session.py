@@ -60,7 +60,6 @@ class Session(Blockable):
     def feed(self, data: bytes) -> None:
         """Takes bytes from the peer and runs what is complete."""
         client = self.client
-        client.bytes_in += len(data)
         if client.restricted:
             # Another client may have changed what strangers may do.
             self.parser.authenticated = not client.must_authenticate()

@@ -375,7 +375,6 @@ class Hub:
             return
         self.writes += 1
         self.bytes_out += sent
-        connection.client.bytes_out += sent
         if sent < size:
             connection.outgoing.append(data[sent:])
             connection.outgoing_bytes += size - sent
@@ -412,7 +411,6 @@ class Hub:
                 return
             self.writes += 1
             self.bytes_out += sent
-            connection.client.bytes_out += sent
             connection.outgoing_bytes -= sent
             if sent < len(data):
                 # Slicing a reply once for every half megabyte taken is cheap; a large reply stays one object.

@@ -167,7 +167,6 @@ class Server:
             return 1
         self.supervision.listening()
         self.engine.loading = True
-        self.engine.instance.loading = True
         self.engine.update_guard()
         try:
             async with trio.open_nursery() as nursery:
@@ -205,7 +204,6 @@ class Server:
             self._stop.set()
             return
         self.engine.loading = False
-        self.engine.instance.loading = False
         self.engine.update_guard()
         self.logger.info("Ready to accept connections")
         self.supervision.ready()

@@ -141,7 +141,7 @@ def test_a_reply_of_the_hard_limit_is_not_sent(hall: Hall) -> None:
     assert not connection.closed
     hall.say(peer, request("GET", "more"))
     assert connection.closed
-    assert connection.client.bytes_out == 900 + len("$900\r\n\r\n")
+    assert hall.hub.bytes_out == 900 + len("$900\r\n\r\n")
 
 
 def test_what_is_owed_adds_up_to_the_hard_limit(hall: Hall) -> None:

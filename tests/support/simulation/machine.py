@@ -138,7 +138,7 @@ class Machine:
     async def boot(self, nursery: trio.Nursery) -> bool:
         """Starts the server; whether it has started."""
         server = self.server
-        server.engine.loading = server.engine.instance.loading = True
+        server.engine.loading = True
         server.engine.update_guard()
         server.saver.open(nursery)
         await server._serve(nursery)
