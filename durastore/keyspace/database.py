@@ -85,6 +85,7 @@ class Database:
         self.waited: dict[bytes, WaitedKey] = {}
         self.expiry_cursor: i64 = 0
         self.merge_cursor: i64 = 0
+        # Milliseconds that keys with an expiry have left, on average; an estimate (``estimate_ttl``).
         self.average_ttl: i64 = 0
 
     def lookup(self, key: bytes, now: i64) -> object | None:
@@ -345,6 +346,7 @@ class Database:
         self.table.abandon()
         self.table = Table(self.keyspace.meter, self.keyspace.freeing)
         self.hash_expiries = Chunked()
+        self.average_ttl = 0
         self.expiry_cursor = 0
         self.merge_cursor = 0
         return removed
@@ -423,6 +425,24 @@ class Database:
             if position == -1:
                 break
         return removed
+
+    def estimate_ttl(self, now: i64) -> None:
+        """Brings ``average_ttl`` up to date by some keys; as in Redis, they weigh a fiftieth of the estimate so far."""
+        table = self.table
+        if not table.expires_count:
+            self.average_ttl = 0
+            return
+        segment = table.at(random.getrandbits(63) & HASH_MASK)
+        looks: i64 = 32
+        while not segment.expires and looks > 0:
+            looks -= 1
+            position = table.segment_after(segment)
+            segment = table.at(0 if position == -1 else position)
+        left = [when - now for _key, when in segment.expires.items() if when > now]
+        if left:
+            mean: i64 = sum(left) // len(left)
+            before = self.average_ttl
+            self.average_ttl = mean if before == 0 else before // 50 * 49 + mean // 50
 
     # Fields of hashes that expire
 

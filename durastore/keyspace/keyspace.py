@@ -108,6 +108,7 @@ class Keyspace:
                     db.changed(key)
         first.table, second.table = second.table, first.table
         first.hash_expiries, second.hash_expiries = second.hash_expiries, first.hash_expiries
+        first.average_ttl, second.average_ttl = second.average_ttl, first.average_ttl
         first.expiry_cursor = second.expiry_cursor = 0
         for db in (first, second):
             for key in db.waited:

@@ -84,6 +84,7 @@ class Cron:
             for db in server.engine.instance.keyspace.databases:
                 if db.table.directory.depth:
                     db.merge_slice(MERGE_SEGMENTS)
+                db.estimate_ttl(now)
             monotonic = time.monotonic()
             if monotonic - self._last_second >= 1:
                 self._last_second = monotonic

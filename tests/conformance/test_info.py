@@ -314,3 +314,14 @@ def test_the_keyspace(durastore: Server, valkey: Server) -> None:
     assert found[0] == found[1] == {"db0": "keys=2,expires=1,", "db3": "keys=1,expires=0,"}
     value = sections(durastore.connect(), "keyspace")["Keyspace"]["db0"]
     assert re.fullmatch(r"keys=2,expires=1,avg_ttl=\d+", value)
+
+
+def test_keyspace_tells_how_long_keys_have_on_average(durastore: Server, valkey: Server) -> None:
+    for server in (durastore, valkey):
+        with server.connect() as client:
+            for i in range(100):
+                client.call("SET", f"k{i}", "v", "PX", 100_000)
+            found, end = 0, time.monotonic() + 30
+            while not found and time.monotonic() < end:
+                found = int(sections(client, "keyspace")["Keyspace"]["db0"].partition("avg_ttl=")[2].partition(",")[0])
+            assert 10_000 < found <= 100_000

@@ -175,6 +175,34 @@ def test_active_expiry_removes_what_is_due_and_nothing_else() -> None:
     assert all(db.lookup(key(i), 101) == b"x" for i in range(0, 5000, 2))
 
 
+def test_the_average_time_to_live_follows_the_keys() -> None:
+    keyspace = Keyspace(2)
+    first, second = keyspace.databases
+    keys = [b"%d" % i for i in range(1000)]
+    for key in keys:
+        first.set_with_expiry(key, b"v", 101_000)
+    for key in keys[:900]:
+        first.clear_expiry(key)
+    first.set_with_expiry(b"over", b"v", 500)
+    first.estimate_ttl(1000)
+    assert first.average_ttl == 100_000
+    for key in keys[900:]:
+        first.set_expiry(key, 51_000)
+    for _ in range(1000):
+        first.estimate_ttl(1000)
+    assert 50_000 <= first.average_ttl < 50_100
+    keyspace.swap(first, second)
+    assert first.average_ttl == 0
+    assert second.average_ttl >= 50_000
+    second.flush()
+    assert second.average_ttl == 0
+    first.set_with_expiry(b"k", b"v", 2000)
+    first.estimate_ttl(1000)
+    first.clear_expiry(b"k")
+    first.estimate_ttl(1000)
+    assert first.average_ttl == 0
+
+
 def test_a_random_key_is_one_of_the_keys() -> None:
     db = database()
     assert db.random_key(0) is None
