@@ -84,7 +84,7 @@ class Life:
             "aof_timestamp_enabled": chance.choice(["yes", "no"]),
             "save": chance.choice(["", "1 5"]),
             "stop_writes_on_bgsave_error": "no",
-            "aof_history_max_age": chance.choice(["0", "3600"]),
+            "aof_history_max_age": random.Random(seed ^ 0xA0F).choice(["0", "3600"]),
         }
         self.faults = Faults(chance)
         self.disk = SimulatedDisk(random.Random(seed ^ 0xD15C), self.faults)
