@@ -395,37 +395,54 @@ def _is_sparse(node: Node) -> bool:
     return len(node.members) < _LEAF_SPARSE
 
 
-def build_order(members: list[bytes], scores: vec[float]) -> Order:
-    """A tree of entries that come in their order."""
-    order = Order()
-    owner = order.owner
-    size: i64 = len(members)
-    order.size = size
-    nodes: list[Node] = []
-    first: i64 = 0
-    while first < size:
-        last: i64 = min(first + _LEAF_FILL, size)
-        nodes.append(Leaf(owner, _roomy(scores, first, last), members[first:last]))
-        first = last
-    while len(nodes) > 1:
-        nodes = _branches(owner, nodes)
-    if nodes:
-        order.root = nodes[0]
-    return order
+@final
+class OrderBuilder:
+    """Makes a tree of entries that come in their order or, ``falling``, against it, a part at a time."""
 
+    def __init__(self, falling: bool) -> None:
+        self._falling = falling
+        self._order = Order()
+        # The nodes of each level, leaves first, that are under no branch yet, as they came.
+        self._levels: list[list[Node]] = [[]]
 
-def _branches(owner: Owner, nodes: list[Node]) -> list[Node]:
-    """The branches over a row of nodes."""
-    found: list[Node] = []
-    size: i64 = len(nodes)
-    first: i64 = 0
-    while first < size:
-        last: i64 = min(first + _BRANCH_FILL, size)
-        branch = Branch(owner, vec[float](), [], [], vec[i64]())
-        i: i64 = first
-        while i < last:
-            branch.insert(i - first, nodes[i], _entries(nodes[i]))
+    def add(self, members: list[bytes], scores: vec[float]) -> None:
+        """Adds entries in their order; what came before is all before them, or, ``falling``, behind them."""
+        size: i64 = len(members)
+        self._order.size += size
+        leaves: i64 = (size + _LEAF_FILL - 1) // _LEAF_FILL
+        i: i64 = 0
+        while i < leaves:
+            at: i64 = leaves - 1 - i if self._falling else i
+            first: i64 = size * at // leaves
+            last: i64 = size * (at + 1) // leaves
+            self._place(Leaf(self._order.owner, _roomy(scores, first, last), members[first:last]), 0)
             i += 1
-        found.append(branch)
-        first = last
-    return found
+
+    def _place(self, node: Node, level: i64) -> None:
+        if level == len(self._levels):
+            self._levels.append([])
+        nodes = self._levels[level]
+        nodes.append(node)
+        if len(nodes) == _BRANCH_FILL:
+            self._levels[level] = []
+            self._place(self._branch(nodes), level + 1)
+
+    def _branch(self, nodes: list[Node]) -> Branch:
+        if self._falling:
+            nodes.reverse()
+        branch = Branch(self._order.owner, vec[float](), [], [], vec[i64]())
+        for node in nodes:
+            branch.insert(len(branch.children), node, _entries(node))
+        return branch
+
+    def finish(self) -> Order:
+        """The tree of all that was added."""
+        level: i64 = 0
+        while level < len(self._levels):
+            nodes = self._levels[level]
+            if level == len(self._levels) - 1 and len(nodes) == 1:
+                self._order.root = nodes[0]
+            elif nodes:
+                self._place(self._branch(nodes), level + 1)
+            level += 1
+        return self._order

@@ -188,6 +188,20 @@ class Scores:
         """Adds a member that is not there yet."""
         h: i64 = hash(member)
         h &= HASH_MASK
+        self._with_room(h).add(h, member, score)
+
+    def add_new(self, member: bytes, score: float) -> bool:
+        """Adds a member; False where it is there already, and stays as it is."""
+        h: i64 = hash(member)
+        h &= HASH_MASK
+        chunk = self._with_room(h)
+        if chunk.find(h, member) != -1:
+            return False
+        chunk.add(h, member, score)
+        return True
+
+    def _with_room(self, h: i64) -> Chunk:
+        """The chunk of a hash, to be changed, with room for one more member."""
         while True:
             chunk = self._own(h >> (HASH_BITS - self.depth) if self.depth else 0)
             if chunk.used < CHUNK or chunk.depth >= _DEEPEST:
@@ -195,7 +209,7 @@ class Scores:
             self._split(h, chunk)
         if _capacity(chunk.used + 1) > len(chunk.tags):
             chunk.resize(_capacity(chunk.used + 1))
-        chunk.add(h, member, score)
+        return chunk
 
     def remove(self) -> None:
         """Takes out the member that the last call found (it was ``find``)."""

@@ -15,7 +15,7 @@ from mypy_extensions import i64
 
 from durastore.keyspace import packed_scores
 from durastore.keyspace.limits import Limits
-from durastore.keyspace.order import Order, build_order
+from durastore.keyspace.order import Order, OrderBuilder
 from durastore.keyspace.scores import ABSENT, Scores
 from durastore.keyspace.values import Value
 
@@ -122,25 +122,6 @@ class SortedSet(Value):
             self.packed = packed[:at] + packed_scores.entry(score, member) + packed[at:]
         self.count += 1
 
-    def extend(self, members: list[bytes], values: vec[float]) -> bool:
-        """Adds members to a set in its large form; False at one that is there already."""
-        order = self.order
-        scores = self.scores
-        assert order is not None
-        assert scores is not None
-        size: i64 = len(members)
-        i: i64 = 0
-        while i < size:
-            member = members[i]
-            scores.find(member)
-            if scores.was_found():
-                return False
-            scores.add(member, values[i])
-            order.insert(values[i], member)
-            i += 1
-        self.count += size
-        return True
-
     def change(self, old: float, score: float) -> None:
         """Gives the member that the last ``find`` found, with the score ``old``, another one."""
         order = self.order
@@ -243,23 +224,12 @@ class SortedSet(Value):
         """Takes the large form."""
         if self.order is not None:
             return
-        self._fill(
+        filling = Filling()
+        filling.extend(
             packed_scores.members_of(self.packed, 0, self.count), packed_scores.scores_of(self.packed, 0, self.count)
         )
+        filling.hand_over(self)
         self.packed = b""
-
-    def _fill(self, members: list[bytes], values: vec[float]) -> None:
-        scores = Scores()
-        size: i64 = len(members)
-        i: i64 = 0
-        while i < size:
-            scores.find(members[i])
-            if scores.was_found():
-                raise DuplicateMember
-            scores.add(members[i], values[i])
-            i += 1
-        self.scores = scores
-        self.order = build_order(members, values)
 
     def memory(self, samples: i64) -> i64:
         """An estimate of its bytes, from the sizes of so many members (0: of all)."""
@@ -349,6 +319,101 @@ class DuplicateMember(ValueError):
     """A member that may come once only came twice."""
 
 
+@final
+class Filling:
+    """The two structures of a large set while its members come, a part at a time.
+
+    As long as they come in their order or against it, as from RDB files, the tree is built from its leaves up.
+    """
+
+    def __init__(self) -> None:
+        self._scores = Scores()
+        self._falling = False
+        self._builder: OrderBuilder | None = None
+        # The tree, once members have come that are in neither order.
+        self._order: Order | None = None
+        # The last entry that came.
+        self._score = 0.0
+        self._member = b""
+
+    def extend(self, members: list[bytes], values: vec[float]) -> None:
+        """Adds members; raises DuplicateMember."""
+        scores = self._scores
+        size: i64 = len(members)
+        i: i64 = 0
+        while i < size:
+            if not scores.add_new(members[i], values[i]):
+                raise DuplicateMember
+            i += 1
+        if size == 0:
+            return
+        order = self._order
+        if order is None and not self._follows(members, values):
+            order = self._tree()
+            self._order = order
+        if order is not None:
+            i = 0
+            while i < size:
+                order.insert(values[i], members[i])
+                i += 1
+            return
+        self._score = values[size - 1]
+        self._member = members[size - 1]
+        if self._falling:
+            members.reverse()
+            values = _reversed(values)
+        builder = self._builder
+        assert builder is not None
+        builder.add(members, values)
+
+    def _follows(self, members: list[bytes], values: vec[float]) -> bool:
+        """Whether members come in the order of the earlier ones; the first ones decide which that is."""
+        size: i64 = len(members)
+        i: i64 = 0
+        score = self._score
+        member = self._member
+        if self._builder is None:
+            self._falling = _is_before(values[size - 1], members[size - 1], values[0], members[0])
+            self._builder = OrderBuilder(self._falling)
+            score = values[0]
+            member = members[0]
+            i = 1
+        if self._falling:
+            while i < size and _is_before(values[i], members[i], score, member):
+                score = values[i]
+                member = members[i]
+                i += 1
+        else:
+            while i < size and _is_before(score, member, values[i], members[i]):
+                score = values[i]
+                member = members[i]
+                i += 1
+        return i == size
+
+    def _tree(self) -> Order:
+        return Order() if self._builder is None else self._builder.finish()
+
+    def hand_over(self, to: SortedSet) -> None:
+        """Makes them those of a set."""
+        order = self._tree() if self._order is None else self._order
+        to.scores = self._scores
+        to.order = order
+        to.count = order.size
+
+
+def _is_before(score: float, member: bytes, other_score: float, other_member: bytes) -> bool:
+    return score < other_score or (score == other_score and member < other_member)
+
+
+def _reversed(values: vec[float]) -> vec[float]:
+    found = vec[float](capacity=len(values))
+    i: i64 = len(values)
+    while i > 0:
+        i -= 1
+        found = append(found, values[i])
+    return found
+
+
 def build_sorted_set(members: list[bytes], scores: vec[float], limits: Limits, any_length: bool = False) -> SortedSet:
     """A set of these members, in the small form where the limits allow it; raises DuplicateMember.
 
@@ -364,7 +429,9 @@ def build_sorted_set(members: list[bytes], scores: vec[float], limits: Limits, a
         small = any_length or len(members[i]) <= limits.zset_value
         i += 1
     if not small:
-        made._fill(members, scores)
+        filling = Filling()
+        filling.extend(members, scores)
+        filling.hand_over(made)
         return made
     if len(set(members)) < size:
         raise DuplicateMember
@@ -376,7 +443,7 @@ def in_order(members: list[bytes], scores: vec[float]) -> tuple[list[bytes], vec
     """Members and their scores in the order of a sorted set."""
     size: i64 = len(members)
     i: i64 = 1
-    while i < size and (scores[i - 1] < scores[i] or (scores[i - 1] == scores[i] and members[i - 1] < members[i])):
+    while i < size and _is_before(scores[i - 1], members[i - 1], scores[i], members[i]):
         i += 1
     if i >= size:
         return members, scores

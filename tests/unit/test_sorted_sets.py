@@ -13,9 +13,9 @@ from librt.vecs import vec
 
 from durastore.keyspace import packed_scores
 from durastore.keyspace.limits import Limits
-from durastore.keyspace.order import BRANCH, LEAF, Branch, Leaf, Node, Order, build_order
+from durastore.keyspace.order import BRANCH, LEAF, Branch, Leaf, Node, Order, OrderBuilder
 from durastore.keyspace.scores import CHUNK, Scores
-from durastore.keyspace.sorted_sets import DuplicateMember, Entries, LexBound, SortedSet, build_sorted_set
+from durastore.keyspace.sorted_sets import DuplicateMember, Entries, Filling, LexBound, SortedSet, build_sorted_set
 from support.rdb import scores_of
 from support.values import zset_of
 
@@ -95,14 +95,48 @@ def test_tree(seed: int) -> None:
     assert tree_of(order) == []
 
 
+@pytest.mark.parametrize("part", [1, 512, LEAF * BRANCH + 1])
+@pytest.mark.parametrize("falling", [False, True])
 @pytest.mark.parametrize("size", [0, 1, 112, 113, LEAF * BRANCH + 1])
-def test_tree_built_at_once(size: int) -> None:
+def test_tree_built_from_its_leaves_up(size: int, falling: bool, part: int) -> None:
     pairs = [(float(i // 3), b"%09d" % i) for i in range(size)]
-    order = build_order([member for _, member in pairs], vec[float]([score for score, _ in pairs]))
+    builder = OrderBuilder(falling)
+    parts = [pairs[first : first + part] for first in range(0, size, part)]
+    for some in reversed(parts) if falling else parts:
+        builder.add([member for _, member in some], vec[float]([score for score, _ in some]))
+    order = builder.finish()
     assert tree_of(order) == pairs
     order.insert(-1.0, b"first")
     order.insert(math.inf, b"last")
     assert tree_of(order) == [(-1.0, b"first"), *pairs, (math.inf, b"last")]
+
+
+@pytest.mark.parametrize("order", ["rising", "falling", "both", "none"])
+def test_a_large_set_that_comes_in_parts(order: str) -> None:
+    pairs = [(float(i // 3), b"%09d" % i) for i in range(3000)]
+    wanted = pairs.copy()
+    if order == "none":
+        random.Random(1).shuffle(pairs)
+    elif order != "rising":
+        pairs.reverse()
+    if order == "both":
+        pairs = pairs[:1000] + pairs[:999:-1]
+    filling = Filling()
+    for first in range(0, len(pairs), 512):
+        some = pairs[first : first + 512]
+        filling.extend([member for _, member in some], vec[float]([score for score, _ in some]))
+    made = SortedSet()
+    filling.hand_over(made)
+    entries = Entries(made, 0, made.count, False)
+    found = []
+    while entries.next():
+        found.append((entries.score, entries.member))
+    assert found == wanted
+    assert made.order is not None
+    assert tree_of(made.order) == wanted
+    assert [made.find(member) for _, member in wanted] == [score for score, _ in wanted]
+    with pytest.raises(DuplicateMember):
+        filling.extend([b"new", wanted[7][1]], vec[float]([1.0, 2.0]))
 
 
 def test_tree_of_ascending_entries_is_dense() -> None:

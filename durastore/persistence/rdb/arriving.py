@@ -17,7 +17,7 @@ from durastore.keyspace.list_nodes import Node, count_limit, size_limit
 from durastore.keyspace.lists import List, list_of_nodes
 from durastore.keyspace.quicklist import Quicklist
 from durastore.keyspace.sets import Set
-from durastore.keyspace.sorted_sets import SortedSet
+from durastore.keyspace.sorted_sets import DuplicateMember, Filling, SortedSet
 from durastore.persistence.rdb.cursor import Cursor
 from durastore.persistence.rdb.elements import read_fields, read_nodes, read_scores, read_strings
 
@@ -94,16 +94,19 @@ def arriving_hash(cursor: Cursor, form: i64, lowest: int, left: i64) -> Iterator
 
 def arriving_zset(cursor: Cursor, kind: i64, left: i64) -> Iterator[SortedSet | None]:
     """A sorted set of so many members."""
-    made = SortedSet()
-    made.expand()
+    filling = Filling()
     while left > 0:
         members: list[bytes] = []
         scores = read_scores(cursor, kind, min(left, PART), members)
-        if not made.extend(members, scores):
+        try:
+            filling.extend(members, scores)
+        except DuplicateMember:
             cursor.fail("duplicate members in a sorted set")
         left -= PART
         if left > 0:
             yield None
+    made = SortedSet()
+    filling.hand_over(made)
     yield made
 
 
