@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import re
+import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -119,7 +120,7 @@ def test_a_server_that_refuses_writes_is_not_ready(start_durastore: Starter, tmp
     gone = tmp_path / "gone"
     gone.mkdir()
     server.call("CONFIG", "SET", "dir", str(gone))
-    gone.rmdir()
+    shutil.rmtree(gone)
     server.call("BGSAVE")
     server.until_info("persistence", "rdb_last_bgsave_status", "err")
     status, text = get(server, "/readyz")
