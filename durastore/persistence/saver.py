@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 
@@ -133,6 +134,9 @@ class Saver:
         self._nursery: trio.Nursery | None = None
         self._scope: trio.CancelScope | None = None
         self.snapshot: Snapshot | None = None
+        # Whether the background save that still runs is to leave nothing; read by the thread that publishes it.
+        self._cancelled = False
+        self._publishing = threading.Lock()
         # A save that waits until a rewrite of the log is done.
         self.scheduled = False
         self.saves = 0
@@ -154,7 +158,12 @@ class Saver:
         return self.snapshot is not None
 
     def save(self) -> None:
-        """Writes a snapshot now, and returns when it is on disk.  Raises SaveError."""
+        """Writes a snapshot now, and returns when it is on disk.  Raises SaveError.
+
+        A background save that still runs has an older state to tell, and is cancelled; what a thread does for it at
+        this moment goes on, hence the file of its own.
+        """
+        self.cancel()
         begun = time.monotonic()
         dirty = self._engine.instance.dirty
         path = self._path()
@@ -162,7 +171,8 @@ class Saver:
         try:
             temporary = self._temporary(path)
             write_file_now(snapshot, self._disk, temporary)
-            publish(self._disk, temporary, path)
+            with self._publishing:
+                publish(self._disk, temporary, path)
         except OSError as error:
             self._failed(error)
             raise SaveError(str(error)) from error
@@ -175,6 +185,7 @@ class Saver:
         assert self._nursery is not None
         assert self.snapshot is None
         self.scheduled = False
+        self._cancelled = False
         self.started = self.last_attempt = time.monotonic()
         self.snapshot = self._begin(at_once=False)
         log.info("Background saving started")
@@ -184,31 +195,41 @@ class Saver:
     def cancel(self) -> None:
         """Ends a background save without a result."""
         if self._scope is not None:
+            self._cancelled = True
             self._scope.cancel()
         if self.snapshot is not None:
             self.snapshot.close()
 
     def abandon(self) -> None:
-        """Removes what a save that will not end has left, as the process is about to."""
+        """Removes what saves that will not end have left, as the process is about to."""
         discard(self._disk, self._temporary(self._path()))
+        discard(self._disk, self._temporary(self._path(), "bg-"))
 
     async def _run(self, scope: trio.CancelScope, snapshot: Snapshot, dirty: int) -> None:
         begun = self.started
         path = self._path()
-        temporary = self._temporary(path)
+        temporary = self._temporary(path, "bg-")
         try:
             with scope:
                 await write_file(snapshot, self._disk, temporary, self._cpu_percent, self._incremental_fsync())
-                await trio.to_thread.run_sync(publish, self._disk, temporary, path)
-                self._succeeded(dirty, int(snapshot.keys_written), begun)
-            if scope.cancelled_caught:
+                await trio.to_thread.run_sync(self._publish_unless_cancelled, temporary, path)
+            if self._cancelled:
+                with trio.CancelScope(shield=True):
+                    await trio.to_thread.run_sync(discard, self._disk, temporary)
                 log.info("Background saving cancelled")
+            else:
+                self._succeeded(dirty, int(snapshot.keys_written), begun)
         except OSError as error:
             self._failed(error)
         finally:
             snapshot.close()
             self.snapshot = None
             self._scope = None
+
+    def _publish_unless_cancelled(self, temporary: str, path: str) -> None:
+        with self._publishing:
+            if not self._cancelled:
+                publish(self._disk, temporary, path)
 
     def _begin(self, at_once: bool) -> Snapshot:
         aux = [
@@ -221,8 +242,8 @@ class Saver:
         return Snapshot(self._engine.instance.keyspace, self._serializer(), aux, at_once)
 
     @staticmethod
-    def _temporary(path: str) -> str:
-        return os.path.join(os.path.dirname(path), f"{TEMPORARY_PREFIX}{os.getpid()}.rdb")
+    def _temporary(path: str, kind: str = "") -> str:
+        return os.path.join(os.path.dirname(path), f"{TEMPORARY_PREFIX}{kind}{os.getpid()}.rdb")
 
     def _succeeded(self, dirty: int, keys: int, begun: float) -> None:
         self._engine.instance.dirty -= dirty
