@@ -61,6 +61,9 @@ class Host:
         """SAVE: returns when the snapshot is on disk; raises CommandError."""
         raise NotImplementedError
 
+    def flushed(self) -> None:
+        """All databases were emptied at a client's request, or by what is replayed."""
+
     def background_save(self, schedule: bool) -> bytes:
         """BGSAVE; returns the status line."""
         raise NotImplementedError

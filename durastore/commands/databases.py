@@ -67,6 +67,7 @@ def flushall(client: Client, argv: list[bytes]) -> None:
     for db in client.instance.keyspace.databases:
         removed += db.flush()
     client.instance.dirty += removed or 1
+    client.instance.host.flushed()
     client.reply.ok()
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from durastore.commands.client import Client, Host
 from durastore.commands.errors import CommandError
 from durastore.config import ConfigError
+from durastore.config import table as directives
 from durastore.persistence.loader import LoadError
 from durastore.persistence.rdb import RdbError, dump_functions, dump_value, load_dump, load_functions
 from durastore.persistence.rdb.dump import ERROR_CHECKSUM, ERROR_FORMAT
@@ -76,6 +77,15 @@ class ServerHost(Host):
             raise CommandError(b"ERR") from error
         finally:
             self._server.supervision.alive()
+
+    def flushed(self) -> None:
+        """After FLUSHALL the snapshot is to be an empty one soon, not what was there or is just being written."""
+        server = self._server
+        if server.engine.loading:
+            return
+        server.saver.cancel()
+        if server.config[directives.SAVE]:
+            server.saver.scheduled = True
 
     def background_save(self, schedule: bool) -> bytes:
         """BGSAVE [SCHEDULE]."""

@@ -349,6 +349,20 @@ def test_a_second_sigint_ends_a_long_last_save(start_durastore: Starter) -> None
     assert not (server.folder / "dump.rdb").exists()
 
 
+def test_what_was_flushed_does_not_come_back_from_a_snapshot(start_durastore: Starter) -> None:
+    server = start_durastore(save="3600 1", enable_debug_command="yes", snapshot_cpu_percent="1")
+    server.call("DEBUG", "POPULATE", 50_000)
+    server.call("SAVE")
+    server.call("SET", "k", "v")
+    server.call("BGSAVE")
+    assert server.call("FLUSHALL") == "OK"
+    server.until_info("persistence", "rdb_changes_since_last_save", "0")
+    server.kill()
+    assert "Background saving cancelled" in server.log_tail()
+    server.restart()
+    assert server.call("DBSIZE") == 0
+
+
 def test_a_closed_terminal_ends_nothing(start_durastore: Starter) -> None:
     server = start_durastore()
     os.kill(server.pid, signal.SIGHUP)
