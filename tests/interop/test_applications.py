@@ -32,7 +32,8 @@ TESTS = Path(__file__).parents[1]
 JOBS = int(os.environ.get("APPLICATION_JOBS", "200"))
 KILLS = int(os.environ.get("APPLICATION_KILLS", "1"))
 PYTHON = os.environ.get("APPLICATION_PYTHON", sys.executable)
-# Jobs that are no longer written down anywhere while they are popped or done, at most.
+# Jobs that are written down nowhere while they are popped, at most: a kill costs each of Huey's two workers the one
+# that its pop's answer brings, or that it was about to look up on the server before it begins.
 POPPED = {"celery": 2, "huey": 2, "rq": 0, "dramatiq": 0, "arq": 0}
 # A queue that has not moved for so long will not move again; those that must notice first that a job was lost take 3 s.
 STUCK_SECONDS = float(os.environ.get("APPLICATION_PATIENCE", "20"))
