@@ -207,6 +207,7 @@ OF_VALKEY: list[Listed] = [
     ((b"object",), _ANY, b"$9\r\nhashtable", b"$10\r\nlistpackex", "small hashes with fields that expire: Redis 7.4's"),
     (_SCANS, _ANY, b"-ERR invalid cursor", b"*2\r\n", "Valkey reads cursors more strictly"),
     (_SCANS, _ANY, b"-ERR invalid cursor", b"-ERR syntax error", "the same"),
+    (_SCANS, b" 1", _ANY, b"-ERR invalid cursor", "but passes over spaces before them"),
     ((b"scan",), _ANY, b"-ERR unknown type name", _ANY, "Valkey knows its types"),
     ((b"getex",), _ANY, b"-ERR invalid expire time", b"_", "Valkey reads the time before it looks the key up"),
     ((b"getex",), _ANY, b"-ERR invalid expire time", b"$-1", "the same"),
@@ -223,5 +224,6 @@ OF_VALKEY: list[Listed] = [
     ((b"sort", b"sort_ro"), _ANY, b"-ERR One or more scores", _ANY, "Redis's strings end at a zero, for numbers"),
     (_AROUND_MEMBER, _ANY, b"-ERR member", b"-ERR could not decode requested zset member", "words"),
     ((b"lrem",), b"-9223372036854775808", b"-ERR value is out of range", b":", "Valkey cannot take its absolute value"),
+    ((b"lrem",), b"-9223372036854775808", b"-ERR value is out of range", _WRONG_TYPE, "the same"),
     ((b"getex",), _ANY, b"-ERR value is not an integer", _ANY, "Valkey reads the time before it looks the key up"),
 ]
