@@ -135,6 +135,7 @@ SCRIPTS = {
         debug sleep 0
         debug set-active-expire x
         debug set-active-expire
+        debug set-active-expire 1
         debug object
         debug object nosuch
         debug digest-value

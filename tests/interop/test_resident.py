@@ -18,7 +18,7 @@ FACTOR = 1.3 if durastore.compiled() else 2.2
 
 # Requests that make about 6 MB of data of one kind each.
 DATASETS: dict[str, Callable[[], Iterator[bytes]]] = {
-    "small strings": lambda: (request("SET", f"key:{i}", f"value:{i}") for i in range(80_000)),
+    "small strings": lambda: (request("SET", f"key:{i}", f"value:{i}") for i in range(160_000)),
     "strings": lambda: (request("SET", f"key:{i}", "x" * 4000) for i in range(1600)),
     "expiring": lambda: (request("SET", f"key:{i}", f"value:{i}", "EX", 10**6) for i in range(40_000)),
     "small hashes": lambda: (
