@@ -258,7 +258,8 @@ async def test_every_disk_call_of_a_start_fails(tmp_path: Path, code: int) -> No
     before.names[log].data += b"#CRC64:"
     examiner = Examiner(tmp_path)
     refused = 0
-    for number in itertools.count(1):
+    for number in itertools.count(random.randrange(STRIDE) + 1, STRIDE):
+        print(f"call {number}")
         disk = before.after_kill()
         broken: list[tuple[str, str]] = []
         disk.fault = functools.partial(break_one, disk, number, code, broken)
@@ -278,7 +279,7 @@ async def test_every_disk_call_of_a_start_fails(tmp_path: Path, code: int) -> No
             await play.writes(1)
         for after in (disk.after_power_failure(), disk.after_kill()):
             await examiner.examine(after, play.ledger, play.ledger.promises())
-    assert refused > 10
+    assert refused
 
 
 WITH_HISTORY = {"appendonly": "yes", "appendfsync": "always", "aof_history_max_age": "3600"}
