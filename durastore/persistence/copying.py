@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from durastore.persistence.aof.history import Generation, is_increment
-from durastore.persistence.aof.manifest import AofError, LogFile
+from durastore.persistence.aof.manifest import RDB_BASE, AofError, LogFile
 from durastore.persistence.aof.moments import FOREVER, Clock, Extent, measure
 from durastore.persistence.aof.reader import AofReader
 from durastore.persistence.checksum import crc64_redis
 from durastore.persistence.disk import Source
 from durastore.persistence.rdb import RdbError, RdbReader
 from durastore.persistence.rdb.format import MAGIC
-from durastore.persistence.walk import NO_RDB_FILE, RDB_BASE
+from durastore.persistence.walk import NO_RDB_FILE
 
 _HEAD: Final = 9
 _FOOT: Final = 8

@@ -10,16 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 
 from durastore.keyspace.limits import Limits
-from durastore.persistence.aof.manifest import AofError
+from durastore.persistence.aof.manifest import INCREMENT, RDB_BASE, AofError
 from durastore.persistence.aof.reader import AofReader, TornTail, whole_up_to
 from durastore.persistence.disk import Disk, Source
 from durastore.persistence.rdb import RdbError, RdbReader
 from durastore.persistence.rdb.format import MAGIC
 
 _HEADER = 9
-# What the names of incremental files end in, and those of bases that are RDB files.
-INCREMENT = ".incr.aof"
-RDB_BASE = ".base.rdb"
 NO_RDB_FILE = "it does not begin as an RDB file does"
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from math import inf
 
-from durastore.persistence.aof.manifest import LogFile, Manifest
+from durastore.persistence.aof.manifest import INCREMENT, LogFile, Manifest
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Generation:
 
 def is_increment(file: LogFile) -> bool:
     """Whether a file is an incremental one, or was before it became history."""
-    return file.kind == "i" or file.name.endswith(f".{file.seq}.incr.aof")
+    return file.kind == "i" or file.name.endswith(f".{file.seq}{INCREMENT}")
 
 
 def generations(manifest: Manifest) -> list[Generation]:

@@ -20,6 +20,10 @@ from durastore.persistence.disk import Disk
 from durastore.protocol.parser import split_line
 
 SUFFIX = ".manifest"
+# What the names of incremental files end in, and those of bases that are RDB files, or commands.
+INCREMENT = ".incr.aof"
+RDB_BASE = ".base.rdb"
+_COMMAND_BASE = ".base.aof"
 _CHECKSUM = b"#CRC64:"
 # Sequence numbers and moments have no more digits.
 _DIGITS = 15
@@ -101,12 +105,12 @@ class Manifest:
     def next_increment(self, prefix: str) -> LogFile:
         """The incremental file that comes next; none has the name of one that is about to be removed."""
         seq = max((each.seq for each in [*self.increments, *self.history]), default=0) + 1
-        return LogFile(f"{prefix}.{seq}.incr.aof", seq, "i")
+        return LogFile(f"{prefix}.{seq}{INCREMENT}", seq, "i")
 
     def next_base(self, prefix: str, rdb: bool, used: int, since: int) -> LogFile:
         """The base that comes next, of a moment, where the numbers up to ``used`` are used up."""
         seq = max(self.base.seq if self.base else 0, used, *(each.seq for each in self.history)) + 1
-        return LogFile(f"{prefix}.{seq}.base.{'rdb' if rdb else 'aof'}", seq, "b", since)
+        return LogFile(f"{prefix}.{seq}{RDB_BASE if rdb else _COMMAND_BASE}", seq, "b", since)
 
     def renew(self, base: LogFile, kept: list[LogFile], until: int = 0) -> None:
         """A new base takes the place of all files but those that ``kept`` names.

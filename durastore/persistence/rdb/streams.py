@@ -11,7 +11,7 @@ from typing import Final, final
 from librt.strings import BytesWriter, write_i64_le
 from mypy_extensions import i64
 
-from durastore.keyspace.chunks import ID_SIZE, id_at, signed64
+from durastore.keyspace.chunks import ID_SIZE, id_at, signed64, unsigned64
 from durastore.keyspace.consumer_groups import StreamConsumer, StreamGroup, delivery_count
 from durastore.keyspace.listpack import DamagedListpack
 from durastore.keyspace.stream_nodes import check_node
@@ -28,7 +28,6 @@ _PENDING: Final = 512
 STREAM_PARTS_FROM: Final = 64
 _NODES: Final = 16
 _ROWS: Final = 64
-_UNSIGNED: Final = 1 << 64
 # Id and delivery time, which a file has in the same bytes.
 _PLAIN: Final = ID_SIZE + 8
 
@@ -97,7 +96,7 @@ class StreamParts(Parts):
         write_string(out, self._groups[self._begun - 1], self._compress)
         write_unsigned(out, group.last_id[0])
         write_unsigned(out, group.last_id[1])
-        write_unsigned(out, group.entries_read % _UNSIGNED)
+        write_unsigned(out, unsigned64(group.entries_read))
         write_count(out, group.pending.count)
         self._consumers = sorted(group.consumers)
         self._consumers_done = 0
