@@ -90,6 +90,8 @@ class Application:
         """The jobs that are done, when there are so many, or when nothing has happened for long."""
         seen, deadline = 0, time.monotonic() + STUCK_SECONDS
         while len(finished := self.finished()) < count and time.monotonic() < deadline:
+            if self.producer.poll():
+                return finished
             if len(finished) > seen:
                 seen, deadline = len(finished), time.monotonic() + STUCK_SECONDS
             if self.worker.poll() is not None:

@@ -10,7 +10,8 @@ from arq.jobs import Job, JobStatus
 
 from support.applications import URL, done
 
-ERRORS = ()
+# redis-py says so where the connection is lost, or the server still loads, behind a WATCH.
+ERRORS = (redis.exceptions.WatchError,)
 WORKER = "-m arq support.applications.arq_jobs.Worker"
 loop = asyncio.new_event_loop()
 pool = None
