@@ -426,23 +426,28 @@ class Database:
                 break
         return removed
 
-    def estimate_ttl(self, now: i64) -> None:
-        """Brings ``average_ttl`` up to date by some keys; as in Redis, they weigh a fiftieth of the estimate so far."""
+    def estimate_ttl(self, now: i64) -> float:
+        """Brings ``average_ttl`` up to date by some keys; as in Redis, they weigh a fiftieth of the estimate so far.
+
+        Returns the share (0 to 1) of these keys that have expired and are still there.
+        """
         table = self.table
         if not table.expires_count:
             self.average_ttl = 0
-            return
+            return 0.0
         segment = table.at(random.getrandbits(63) & HASH_MASK)
         looks: i64 = 32
         while not segment.expires and looks > 0:
             looks -= 1
             position = table.segment_after(segment)
             segment = table.at(0 if position == -1 else position)
-        left = [when - now for _key, when in segment.expires.items() if when > now]
+        expiries = [when for _key, when in segment.expires.items()]
+        left = [when - now for when in expiries if when > now]
         if left:
             mean: i64 = sum(left) // len(left)
             before = self.average_ttl
             self.average_ttl = mean if before == 0 else before // 50 * 49 + mean // 50
+        return 1.0 - len(left) / len(expiries) if expiries else 0.0
 
     # Fields of hashes that expire
 

@@ -64,7 +64,13 @@ class Cron:
         self._last_second = 0.0
         # Whether slices are under way, between which the hub is not to serve for long.
         self.slicing = False
+        self.forget_expiries()
+
+    def forget_expiries(self) -> None:
+        """CONFIG RESETSTAT, as far as it is the cron's: what active expiry takes, leaves behind, and did not get to."""
         self.expiry_seconds = 0.0
+        self.expiries_cut_short = 0
+        self.stale_share = 0.0
 
     async def run(self) -> None:
         """Ticks ``hz`` times a second until cancelled."""
@@ -81,10 +87,14 @@ class Cron:
             await self._free(period * FREEING_SHARE)
             await self._evict(now, period * EVICTION_SHARE)
             self.slicing = False
+            stale = []
             for db in server.engine.instance.keyspace.databases:
                 if db.table.directory.depth:
                     db.merge_slice(MERGE_SEGMENTS)
-                db.estimate_ttl(now)
+                if db.table.expires_count or db.average_ttl:
+                    stale.append(db.estimate_ttl(now))
+            # As in Redis, what a tick finds weighs a twentieth.
+            self.stale_share += (sum(stale) / max(len(stale), 1) - self.stale_share) / 20
             monotonic = time.monotonic()
             if monotonic - self._last_second >= 1:
                 self._last_second = monotonic
@@ -130,6 +140,7 @@ class Cron:
                 if not db.expiry_cursor:
                     break
                 if time.perf_counter() > end:
+                    self.expiries_cut_short += 1
                     return
                 await trio.lowlevel.checkpoint()
                 if engine.loading:
@@ -143,6 +154,7 @@ class Cron:
                     engine.journal_expired()
                     self._server.commit(now)
                 if time.perf_counter() > end:
+                    self.expiries_cut_short += 1
                     return
                 await trio.lowlevel.checkpoint()
                 if engine.loading:

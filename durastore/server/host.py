@@ -65,6 +65,7 @@ class ServerHost(Host):
         server.admission.rejected = 0
         server.hub.bytes_in = 0
         server.hub.bytes_out = 0
+        server.cron.forget_expiries()
 
     def save(self) -> None:
         """SAVE."""

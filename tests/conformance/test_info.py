@@ -325,3 +325,18 @@ def test_keyspace_tells_how_long_keys_have_on_average(durastore: Server, valkey:
             while not found and time.monotonic() < end:
                 found = int(sections(client, "keyspace")["Keyspace"]["db0"].partition("avg_ttl=")[2].partition(",")[0])
             assert 10_000 < found <= 100_000
+
+
+def test_the_share_of_keys_that_are_over_and_still_there(start_durastore: Starter) -> None:
+    server = start_durastore(**{"enable-debug-command": "yes"})
+    server.call("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+    for i in range(100):
+        server.call("SET", f"k{i}", "v", "PX", 1)
+    end = time.monotonic() + 30
+    while float(server.info("stats", "expired_stale_perc")) < 10 and time.monotonic() < end:
+        pass
+    assert 10 <= float(server.info("stats", "expired_stale_perc")) <= 100
+    server.call("DEBUG", "SET-ACTIVE-EXPIRE", "1")
+    server.until_info("stats", "expired_stale_perc", "0.00")
+    assert server.call("DBSIZE") == 0
+    assert server.info("stats", "expired_time_cap_reached_count") == "0"

@@ -184,7 +184,7 @@ def test_the_average_time_to_live_follows_the_keys() -> None:
     for key in keys[:900]:
         first.clear_expiry(key)
     first.set_with_expiry(b"over", b"v", 500)
-    first.estimate_ttl(1000)
+    assert first.estimate_ttl(1000) < 1
     assert first.average_ttl == 100_000
     for key in keys[900:]:
         first.set_expiry(key, 51_000)
@@ -198,6 +198,8 @@ def test_the_average_time_to_live_follows_the_keys() -> None:
     assert second.average_ttl == 0
     first.set_with_expiry(b"k", b"v", 2000)
     first.estimate_ttl(1000)
+    assert first.estimate_ttl(1000) == 0
+    assert first.estimate_ttl(2000) == 1
     first.clear_expiry(b"k")
     first.estimate_ttl(1000)
     assert first.average_ttl == 0
