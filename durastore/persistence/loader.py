@@ -79,6 +79,11 @@ class Loader:
         """Those that had expired and were left out."""
         return self._replay.keys_expired
 
+    @property
+    def used_memory(self) -> int:
+        """What its dataset took where it was written, in bytes."""
+        return self._replay.used_memory
+
     async def load(self, appendonly: bool) -> None:
         """Loads everything.  Raises LoadError."""
         keyspace = self._engine.instance.keyspace

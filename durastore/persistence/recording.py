@@ -151,8 +151,7 @@ def _ctime(reader: RdbReader) -> int:
     except RdbError:
         # A damaged file is noticed when it is copied.
         return 0
-    ctime = reader.aux.get(b"ctime", b"")
-    return int(ctime) * 1000 if ctime.isdigit() and len(ctime) < 12 else 0
+    return reader.aux_number(b"ctime") * 1000
 
 
 def find_manifest(disk: Disk, folder: str) -> str:

@@ -24,6 +24,8 @@ class Replay(Sink):
         self.limits = engine.instance.keyspace.limits
         self.keys_loaded = 0
         self.keys_expired = 0
+        # What the dataset of that part took where it was written, in bytes.
+        self.used_memory = 0
         self._engine = engine
         self._session: Session | None = None
 
@@ -32,6 +34,7 @@ class Replay(Sink):
         loading = RdbLoading(reader, self._engine.instance.keyspace, now, merge)
         while not loading.step(time.perf_counter() + SLICE, time.perf_counter):
             self.keys_loaded = int(loading.keys_loaded)
+            self.used_memory = reader.aux_number(b"used-mem")
             yield
         self.keys_loaded = int(loading.keys_loaded)
         self.keys_expired = int(loading.keys_expired)

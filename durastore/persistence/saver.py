@@ -14,7 +14,9 @@ from collections.abc import Callable
 
 import trio
 
+from durastore.commands.identity import REDIS_VERSION
 from durastore.engine.engine import Engine
+from durastore.keyspace.keyspace import Keyspace
 from durastore.persistence.disk import TEMPORARY_PREFIX, Disk, File
 from durastore.persistence.serializer import Serializer
 from durastore.persistence.snapshot import Snapshot
@@ -32,6 +34,17 @@ RETRY_DELAY = 5
 
 class SaveError(Exception):
     """A snapshot could not be written; the text says why."""
+
+
+def auxiliary_fields(keyspace: Keyspace, *, aof_base: bool) -> list[tuple[bytes, bytes]]:
+    """What an RDB file of the present tells of itself, under Redis's names; ``used-mem`` is the dataset's memory."""
+    return [
+        (b"redis-ver", REDIS_VERSION.encode()),
+        (b"redis-bits", b"64"),
+        (b"ctime", b"%d" % int(time.time())),
+        (b"used-mem", b"%d" % keyspace.used()),
+        (b"aof-base", b"%d" % aof_base),
+    ]
 
 
 async def write_file(
@@ -232,14 +245,8 @@ class Saver:
                 publish(self._disk, temporary, path)
 
     def _begin(self, at_once: bool) -> Snapshot:
-        aux = [
-            (b"redis-ver", b"7.2.4"),
-            (b"redis-bits", b"64"),
-            (b"ctime", b"%d" % int(time.time())),
-            (b"used-mem", b"0"),
-            (b"aof-base", b"0"),
-        ]
-        return Snapshot(self._engine.instance.keyspace, self._serializer(), aux, at_once)
+        keyspace = self._engine.instance.keyspace
+        return Snapshot(keyspace, self._serializer(), auxiliary_fields(keyspace, aof_base=False), at_once)
 
     @staticmethod
     def _temporary(path: str, kind: str = "") -> str:

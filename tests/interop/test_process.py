@@ -173,6 +173,7 @@ def test_who_comes_while_the_data_is_loading_is_told_so(start_durastore: Starter
         assert int(fields["loading_total_bytes"]) == len(data)
         assert 0 <= int(fields["loading_loaded_bytes"]) < len(data)
         assert 0 <= float(fields["loading_loaded_perc"]) < 100
+        assert fields["loading_rdb_used_mem"] == "12345"
         assert abs(int(fields["loading_start_time"]) - time.time()) < 60
         assert int(fields["loading_eta_seconds"]) >= 0
         server.wait_ready()

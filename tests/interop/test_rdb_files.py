@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from support.rdb import describe_server, describe_value, read_all, text
 from support.servers import Server, redis_server, valkey_binary, valkey_server
 from support.values import hash_of, set_of, zset_of
 
+Starter = Callable[..., Server]
 FILES = sorted((Path(__file__).parents[2] / "fixtures" / "rdb").glob("*.rdb"))
 FUTURE = 4102444800000
 
@@ -272,3 +275,22 @@ def uncompressed(payload: bytes) -> bytes:
     for _ in range(2 * int(nodes)):
         write_string(out, cursor.string(), False)
     return out.getvalue() + cursor.rest()
+
+
+def test_files_tell_of_what_they_are(start_durastore: Starter) -> None:
+    server = start_durastore(appendonly="yes")
+    for i in range(1000):
+        server.call("SET", f"key:{i}", "x" * 100)
+    server.call("SAVE")
+    server.call("BGREWRITEAOF")
+    server.until_info("persistence", "aof_rewrites", "1")
+    for path, base in ((server.folder / "dump.rdb", 0), (next(server.folder.glob("appendonlydir/*.base.rdb")), 1)):
+        with path.open("rb") as file:
+            reader = RdbReader(file, path.stat().st_size)
+            reader.read_header()
+            assert reader.next_entry()
+        assert list(reader.aux) == [b"redis-ver", b"redis-bits", b"ctime", b"used-mem", b"aof-base"]
+        assert abs(reader.aux_number(b"ctime") - time.time()) < 60
+        assert 100_000 < reader.aux_number(b"used-mem") < 1_000_000
+        assert reader.aux_number(b"aof-base") == base
+        assert reader.aux_number(b"redis-ver") == 0

@@ -113,10 +113,10 @@ def read_all(data: bytes) -> tuple[RdbReader, list[Entry]]:
 
 
 def strings_file(count: int) -> bytes:
-    """An RDB file of so many strings, ``key:0`` and on, without a checksum."""
+    """An RDB file of so many strings, ``key:0`` and on, without a checksum, of a dataset of 12,345 bytes."""
     keys = [b"key:%d" % i for i in range(count)]
     entries = b"".join(b"\x00%c%s\x05value" % (len(key), key) for key in keys)
-    return b"REDIS0011\xfe\x00" + entries + b"\xff" + bytes(8)
+    return b"REDIS0011\xfa\x08used-mem\x0512345\xfe\x00" + entries + b"\xff" + bytes(8)
 
 
 def _order(entry: Entry) -> tuple[int, str]:

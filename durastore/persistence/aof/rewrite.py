@@ -32,7 +32,7 @@ from durastore.persistence.aof.manifest import (
 from durastore.persistence.aof.writer import AofWriter
 from durastore.persistence.commands import StretchedCommands
 from durastore.persistence.disk import TEMPORARY_PREFIX, Disk
-from durastore.persistence.saver import publish, write_file, write_file_now
+from durastore.persistence.saver import auxiliary_fields, publish, write_file, write_file_now
 from durastore.persistence.serializer import Serializer
 from durastore.persistence.snapshot import Snapshot
 
@@ -216,8 +216,8 @@ class Rewriter:
         return self._serializer() if self._settings.rdb_preamble else StretchedCommands(int(time.time() * 1000))
 
     def _begin_snapshot(self, at_once: bool) -> Snapshot:
-        aux = [(b"ctime", b"%d" % int(time.time())), (b"used-mem", b"0"), (b"aof-base", b"1")]
-        return Snapshot(self._keyspace, self._base_serializer(), aux, at_once)
+        fields = auxiliary_fields(self._keyspace, aof_base=True)
+        return Snapshot(self._keyspace, self._base_serializer(), fields, at_once)
 
     def _write_base_now(self, base: LogFile) -> None:
         temporary = self._temporary(base)

@@ -18,6 +18,8 @@ _CHECKSUM_FROM: Final = 5
 _CHECKSUM_SIZE: Final = 8
 # A type, and the lengths of a key and a value.
 _LEAST_ENTRY: Final = 3
+# Numbers among the auxiliary fields have no more digits.
+_AUX_DIGITS: Final = 19
 # What ``advance`` has come to: the end of the file, an entry, or the middle of a large one.
 END: Final = 0
 ENTRY: Final = 1
@@ -81,6 +83,11 @@ class RdbReader:
     def rest(self) -> bytes:
         """What was read from the source but does not belong to the RDB part; to be called at the end."""
         return self._cursor.rest()
+
+    def aux_number(self, name: bytes) -> int:
+        """An auxiliary field that is a number; 0 where it is not there, or is none."""
+        text = self.aux.get(name, b"")
+        return int(text) if text.isdigit() and len(text) <= _AUX_DIGITS else 0
 
     def read_header(self) -> None:
         """Reads the magic and the version: REDIS0001 to REDIS0012, VALKEY080."""
