@@ -12,10 +12,12 @@ from durastore.commands import events
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import NOT_A_FLOAT, SYNTAX, WRONG_TYPE, CommandError, wrong_arity
+from durastore.commands.packed_bulks import packed_bulks
 from durastore.commands.scanning import ScanOptions, cursor_argument, reply_scan
 from durastore.commands.spec import DENYOOM, FAST, READONLY, WRITE, command
 from durastore.keyspace.chunked import NEVER
 from durastore.keyspace.hashes import Hash, build_hash
+from durastore.keyspace.listpack import HEADER
 from durastore.protocol.numbers import (
     INT64_MAX,
     INT64_MIN,
@@ -357,9 +359,13 @@ def hgetall(client: Client, argv: list[bytes]) -> None:
             reply.bulk(field)
             reply.bulk_or_null(held.get(field))
         return
-    flat = held.flat()
-    reply.map(len(flat) // 2)
-    reply.bulk_elements(flat)
+    size = held.size()
+    reply.map(size)
+    listpack = held.listpack()
+    if listpack is not None:
+        reply.raw(packed_bulks(listpack, HEADER, 2 * size))
+    else:
+        reply.bulk_elements(held.flat())
 
 
 @command(

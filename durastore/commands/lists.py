@@ -10,10 +10,12 @@ from durastore.commands import events
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import NO_SUCH_KEY, OUT_OF_RANGE, SYNTAX, WRONG_TYPE, CommandError, wrong_arity
+from durastore.commands.packed_bulks import packed_bulks
 from durastore.commands.spec import DENYOOM, FAST, READONLY, WRITE, command
 from durastore.keyspace.list_nodes import NO_LIMIT
 from durastore.keyspace.lists import List
 from durastore.protocol.numbers import INT64_MIN, NotANumber, parse_int
+from durastore.protocol.reply import Reply
 
 # So many elements of a long reply are held at a time; of a very long one a part of it, as each batch is looked up anew.
 _BATCH: Final = 512
@@ -78,15 +80,22 @@ def write_range(client: Client, value: List, start: i64, count: i64, reverse: bo
     """Replies with elements."""
     reply = client.reply
     reply.array(count)
+    if reverse:
+        _write_backwards(reply, value, start, count)
+        return
+    for run in value.runs(start, count):
+        if run.count:
+            reply.raw(packed_bulks(run.packed, run.pos, run.count))
+        else:
+            reply.bulk_elements(run.items)
+
+
+def _write_backwards(reply: Reply, value: List, start: i64, count: i64) -> None:
     batch: i64 = max(count // _BATCHES, _BATCH)
     while count > 0:
         part: i64 = count if count < batch else batch
-        if reverse:
-            items = value.slice(start + count - part, part)
-            items.reverse()
-        else:
-            items = value.slice(start, part)
-            start += part
+        items = value.slice(start + count - part, part)
+        items.reverse()
         reply.bulk_elements(items)
         count -= part
 

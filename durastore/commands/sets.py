@@ -10,8 +10,10 @@ from durastore.commands import events
 from durastore.commands.client import Client
 from durastore.commands.errors import SYNTAX, WRONG_TYPE, CommandError
 from durastore.commands.hashes import MOST_RANDOM, random_count
+from durastore.commands.packed_bulks import packed_bulks
 from durastore.commands.scanning import ScanOptions, cursor_argument, reply_scan
 from durastore.commands.spec import DENYOOM, FAST, READONLY, WRITE, command
+from durastore.keyspace.listpack import HEADER
 from durastore.keyspace.sets import Set, empty_intset, new_set
 from durastore.protocol.numbers import INT64_MAX, NotANumber, parse_int
 
@@ -227,7 +229,13 @@ def reply_set(client: Client, members: list[bytes]) -> None:
 def smembers(client: Client, argv: list[bytes]) -> None:
     """SMEMBERS."""
     held = set_to_read(client, argv[1])
-    reply_set(client, [] if held is None else held.members())
+    listpack = None if held is None else held.listpack()
+    if held is None or listpack is None:
+        reply_set(client, [] if held is None else held.members())
+    else:
+        size = held.size()
+        client.reply.set(size)
+        client.reply.raw(packed_bulks(listpack, HEADER, size))
 
 
 # Chance

@@ -162,6 +162,10 @@ class Hash(Value):
 
     # All of it
 
+    def listpack(self) -> bytes | None:
+        """The fields and values in turn, where one listpack holds just them."""
+        return None if self.timed or self.table is not None else self.packed
+
     def flat(self) -> list[bytes]:
         """Fields and values in turn."""
         table = self.table

@@ -41,6 +41,34 @@ def count_limit(fill: i64) -> i64:
 
 
 @final
+class Run:
+    """Elements of a list, one behind the other: as they are, or, where ``count`` is not 0, so many from ``pos`` on."""
+
+    def __init__(self, items: list[bytes], packed: bytes, pos: i64, count: i64) -> None:
+        self.items = items
+        self.packed = packed
+        self.pos: i64 = pos
+        self.count: i64 = count
+
+    def collect(self, found: list[bytes]) -> None:
+        """Appends the elements."""
+        found.extend(self.items)
+        data = self.packed
+        pos: i64 = self.pos
+        count: i64 = self.count
+        while count > 0:
+            first: i64 = data[pos]
+            if 0x80 <= first < 0xC0:
+                end: i64 = pos + 1 + (first & 0x3F)
+                found.append(data[pos + 1 : end])
+                pos = end + 1
+            else:
+                found.append(element_at(data, pos))
+                pos = next_element(data, pos)
+            count -= 1
+
+
+@final
 class Node:
     """A run of elements: the body of a listpack or, where ``single`` says so, one large element as it is.
 
@@ -78,24 +106,16 @@ class Node:
         """One element."""
         return self.data if self.single else element_at(self.data, self.locate(index))
 
+    def run(self, start: i64, count: i64) -> Run:
+        """Some of the elements, one at least."""
+        if self.single:
+            return Run([self.data], NO_ELEMENTS, 0, 0)
+        return Run([], self.data, self.locate(start), count)
+
     def collect(self, start: i64, count: i64, found: list[bytes]) -> None:
         """Appends elements."""
-        data = self.data
-        if self.single:
-            if count > 0:
-                found.append(data)
-            return
-        pos: i64 = self.locate(start)
-        while count > 0:
-            first: i64 = data[pos]
-            if 0x80 <= first < 0xC0:
-                end: i64 = pos + 1 + (first & 0x3F)
-                found.append(data[pos + 1 : end])
-                pos = end + 1
-            else:
-                found.append(element_at(data, pos))
-                pos = next_element(data, pos)
-            count -= 1
+        if count > 0:
+            self.run(start, count).collect(found)
 
     def part(self, start: i64, count: i64) -> Node:
         """A node with some of the elements."""

@@ -7,11 +7,12 @@ beyond, from which there is a way back at half of that size (``listTypeTryConver
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.list_nodes import NO_LIMIT, Node, count_limit, size_limit
+from durastore.keyspace.list_nodes import NO_LIMIT, Node, Run, count_limit, size_limit
 from durastore.keyspace.listpack import EMPTY, element_at, entry_size, next_element, previous_element
 from durastore.keyspace.packed import element
 from durastore.keyspace.quicklist import Quicklist
@@ -202,19 +203,18 @@ class List(Value):
             left -= 1
         return pos
 
+    def runs(self, start: i64, count: i64) -> Iterator[Run]:
+        """``count`` elements from ``start`` on; there must be so many."""
+        nodes = self.nodes
+        if nodes is not None:
+            return nodes.runs(start, count, self.count)
+        return iter([Run([], self.short, self._locate(start), count)])
+
     def slice(self, start: i64, count: i64) -> list[bytes]:
         """``count`` elements from ``start`` on; there must be so many."""
         found: list[bytes] = []
-        nodes = self.nodes
-        if nodes is not None:
-            nodes.collect(start, count, self.count, found)
-            return found
-        short = self.short
-        pos = self._locate(start)
-        while count > 0:
-            found.append(element_at(short, pos))
-            pos = next_element(short, pos)
-            count -= 1
+        for run in self.runs(start, count):
+            run.collect(found)
         return found
 
     def items(self) -> list[bytes]:

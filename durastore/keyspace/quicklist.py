@@ -8,11 +8,12 @@ so the nodes are the same as there, and so are the files and what OBJECT ENCODIN
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, final
 
 from mypy_extensions import i64
 
-from durastore.keyspace.list_nodes import NO_ELEMENTS, NO_LIMIT, Node, joined, packed_node
+from durastore.keyspace.list_nodes import NO_ELEMENTS, NO_LIMIT, Node, Run, joined, packed_node
 from durastore.keyspace.listpack import EMPTY, entry_size, next_element
 from durastore.keyspace.packed import element
 
@@ -323,8 +324,8 @@ class Quicklist:
                 return at, held - left
             left -= held
 
-    def collect(self, start: i64, count: i64, total: i64, found: list[bytes]) -> None:
-        """Appends ``count`` elements from ``start`` on, of ``total`` that there are."""
+    def runs(self, start: i64, count: i64, total: i64) -> Iterator[Run]:
+        """``count`` elements from ``start`` on, of ``total`` that there are."""
         head = self.head
         hot: i64 = len(head)
         taken: i64
@@ -332,7 +333,7 @@ class Quicklist:
             taken = hot - start if hot - start < count else count
             part = head[hot - start - taken : hot - start]
             part.reverse()
-            found.extend(part)
+            yield Run(part, NO_ELEMENTS, 0, 0)
             count -= taken
             start = hot
         start -= hot
@@ -343,13 +344,13 @@ class Quicklist:
             while count > 0 and at < len(nodes):
                 node = nodes[at]
                 taken = node.count - place if node.count - place < count else count
-                node.collect(place, taken, found)
+                yield node.run(place, taken)
                 count -= taken
                 place = 0
                 at += 1
             start = packed
         if count > 0:
-            found.extend(self.tail[start - packed : start - packed + count])
+            yield Run(self.tail[start - packed : start - packed + count], NO_ELEMENTS, 0, 0)
 
     def find(self, item: bytes, skip: i64, most: i64, depth: i64, found: list[int]) -> None:
         """Appends the indexes of elements that equal ``item``, from the head on.

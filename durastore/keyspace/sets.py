@@ -145,6 +145,10 @@ class Set(Value):
         table = self.table
         return _OBJECT + (sys.getsizeof(self.packed) if table is None else table.memory(samples))
 
+    def listpack(self) -> bytes | None:
+        """The members, where one listpack holds them."""
+        return None if self.integers or self.table is not None else self.packed
+
     def members(self) -> list[bytes]:
         """All members: rising in an intset, in the order of their coming in a listpack."""
         table = self.table
