@@ -25,6 +25,7 @@ from durastore.persistence.aof.manifest import (
     AofError,
     LogFile,
     Manifest,
+    demand_no_log,
     manifest_path,
     parse_manifest,
     store_manifest,
@@ -133,9 +134,11 @@ class Loader:
         what = ""
         if appendonly:
             manifest = self._read_manifest()
-            if manifest is None:
+            if self._is_to_be_moved(manifest):
                 manifest = self._upgrade()
-            if manifest is not None:
+            if manifest is None:
+                self._demand_no_log()
+            else:
                 what = "append only file"
                 yield from self._load_log(manifest)
                 self.manifest = manifest
@@ -167,19 +170,40 @@ class Loader:
         except (AofError, OSError) as error:
             raise LoadError(f"The AOF manifest cannot be used: {error}") from error
 
-    def _upgrade(self) -> Manifest | None:
+    def _demand_no_log(self) -> None:
+        settings = self._settings()
+        try:
+            demand_no_log(self._disk, settings.folder, settings.filename)
+        except AofError as error:
+            raise LoadError(str(error)) from error
+
+    def _old_path(self) -> str:
+        """Where the single-file log of an older server is."""
+        settings = self._settings()
+        return os.path.join(os.path.dirname(settings.folder), settings.filename)
+
+    def _is_to_be_moved(self, manifest: Manifest | None) -> bool:
+        """Whether there is a log in a single file that no manifest names, or one that was not moved any more."""
+        settings = self._settings()
+        old = self._old_path()
+        if not self._disk.exists(old) or os.path.isdir(old):
+            return False
+        if manifest is None:
+            return True
+        alone = [each.name for each in manifest.files()] == [settings.filename]
+        return alone and not self._disk.exists(os.path.join(settings.folder, settings.filename))
+
+    def _upgrade(self) -> Manifest:
         """A single-file log of an older server becomes the base of a log in parts."""
         settings = self._settings()
-        old = os.path.join(os.path.dirname(settings.folder), settings.filename)
-        if not self._disk.exists(old) or os.path.isdir(old):
-            return None
+        old = self._old_path()
         manifest = Manifest(base=LogFile(settings.filename, 1, "b"))
         try:
             self._disk.make_folder(settings.folder)
-            # The manifest first: a crash between the two steps leaves a manifest whose base is still to be moved.
+            # The manifest first: a crash between the two steps leaves one that names what is still to be moved.
+            store_manifest(self._disk, settings.folder, settings.filename, manifest)
             self._disk.rename(old, os.path.join(settings.folder, settings.filename))
             self._disk.fsync_folder(settings.folder)
-            store_manifest(self._disk, settings.folder, settings.filename, manifest)
             self._disk.fsync_folder(os.path.dirname(settings.folder))
         except OSError as error:
             raise LoadError(

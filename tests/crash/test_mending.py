@@ -163,7 +163,7 @@ class Script(Life):
         """Returns when the log is as good as new, or when what fails does not end of itself."""
         server = machine.server
         end = self.now() + PATIENCE
-        while server.log.rewriting or server.engine.write_refusal is not None or not server.log._reliable():
+        while server.log.rewriting or server.engine.write_refusal is not None or not server.log.reliable():
             if self.now() > end:
                 assert self.armed, server.engine.write_refusal
                 return

@@ -192,6 +192,110 @@ def test_a_single_file_log_is_upgraded(start_durastore: Starter, tmp_path: Path)
     assert not (folder / "appendonly.aof").exists()
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_an_upgrade_that_was_broken_off_is_brought_to_its_end(
+    start_durastore: Starter, tmp_path: Path, moved: bool
+) -> None:
+    folder = tmp_path / "old"
+    log = folder / "appendonlydir"
+    log.mkdir(parents=True)
+    place = log if moved else folder
+    (place / "appendonly.aof").write_bytes(request("SELECT", 0) + request("SET", "a", 1) + request("INCR", "a"))
+    (log / "appendonly.aof.manifest").write_bytes(b"file appendonly.aof seq 1 type b\n")
+    ours = start_durastore(folder=folder, appendonly="yes")
+    assert ours.call("GET", "a") == b"2"
+    ours.kill()
+    ours.start()
+    assert ours.call("GET", "a") == b"2"
+    assert not (folder / "appendonly.aof").exists()
+
+
+@pytest.mark.parametrize("name", ["appendonly.aof.1.incr.aof", "appendonly.aof"])
+def test_a_log_without_its_manifest_is_not_passed_over(start_durastore: Starter, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "data"
+    log = folder / "appendonlydir"
+    log.mkdir(parents=True)
+    data = request("SELECT", 0) + request("SET", "a", 1)
+    (log / name).write_bytes(data)
+    ours = start_durastore(folder=folder, appendonly="no")
+    assert str(ours.call("CONFIG", "SET", "appendonly", "yes")).startswith("ERR")
+    ours.kill()
+    ours.directives["appendonly"] = "yes"
+    ours.start(wait=False)
+    assert ours.process is not None
+    assert ours.process.wait(10) == 1
+    assert f"{name}: it is part of a log whose manifest" in ours.log_tail()
+    assert (log / name).read_bytes() == data
+
+
+def obstruct_rewrites(log: Path) -> Callable[[], None]:
+    """Lets no rewrite make a base; returns what lets them again."""
+    obstacles = [log / f"temp-appendonly.aof.{seq}.base.rdb" for seq in range(1, 30)]
+    for obstacle in obstacles:
+        obstacle.mkdir(parents=True)
+
+    def clear() -> None:
+        for obstacle in obstacles:
+            obstacle.rmdir()
+
+    return clear
+
+
+def test_a_part_that_was_cut_between_two_stretches_is_noticed(start_durastore: Starter) -> None:
+    ours = start_durastore(appendonly="yes", appendfsync="always")
+    log = ours.folder / "appendonlydir"
+    for key in ("a", "b"):
+        ours.call("SET", key, 1)
+    clear = obstruct_rewrites(log)
+    ours.call("BGREWRITEAOF")
+    ours.until_info("persistence", "aof_last_bgrewrite_status", "err")
+    ours.call("SET", "c", 1)
+    ours.kill()
+    clear()
+    first = log / "appendonly.aof.1.incr.aof"
+    data = first.read_bytes()
+    first.write_bytes(data[: data.rindex(b"#CRC64:")])
+    ours.start(wait=False)
+    assert ours.process is not None
+    assert ours.process.wait(10) == 1
+    assert f"appendonly.aof.1.incr.aof, offset {data.rindex(b'#CRC64:')}: it has" in ours.log_tail()
+    first.write_bytes(data)
+    ours.start()
+    assert ours.call("EXISTS", "a", "b", "c") == 3
+
+
+def test_a_log_that_was_turned_on_and_gets_no_base_takes_no_writes(start_durastore: Starter) -> None:
+    ours = start_durastore(appendonly="no", appendfsync="always")
+    ours.call("SET", "a", 1)
+    clear = obstruct_rewrites(ours.folder / "appendonlydir")
+    assert ours.call("CONFIG", "SET", "appendonly", "yes") == "OK"
+    ours.until_info("persistence", "aof_last_write_status", "err")
+    assert str(ours.call("SET", "b", 1)).startswith("MISCONF")
+    assert ours.call("GET", "a") == b"1"
+    clear()
+    ours.until_info("persistence", "aof_last_write_status", "ok")
+    assert ours.call("SET", "b", 1) == "OK"
+    ours.kill()
+    ours.directives["appendonly"] = "yes"
+    ours.start()
+    assert ours.call("EXISTS", "a", "b") == 2
+
+
+def test_a_base_that_a_first_start_has_left_is_not_in_the_way(start_durastore: Starter, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    log = folder / "appendonlydir"
+    log.mkdir(parents=True)
+    (log / "appendonly.aof.7.base.rdb").write_bytes(b"REDIS0011")
+    (log / "appendonly.aof.1.incr.aof").touch()
+    ours = start_durastore(folder=folder, appendonly="yes")
+    ours.call("SET", "a", 1)
+    ours.kill()
+    ours.start()
+    assert ours.call("GET", "a") == b"1"
+    assert (log / "appendonly.aof.7.base.rdb").read_bytes() == b"REDIS0011"
+    assert b"file appendonly.aof.8.base.rdb" in (log / "appendonly.aof.manifest").read_bytes()
+
+
 def test_keys_that_expired_meanwhile_are_gone(start_durastore: Starter) -> None:
     ours = start_durastore(appendonly="no")
     ours.call("SET", "short", "x", "PX", 300)

@@ -141,11 +141,11 @@ class AppendLog(JournalSink):
             self.settings.fsync == "always"
             and self.writer is not None
             and self.durable < self.appended()
-            and self._reliable()
+            and self.reliable()
             and not self._sync_held()
         )
 
-    def _reliable(self) -> bool:
+    def reliable(self) -> bool:
         """Whether a sync makes durable all that is in the files: before a log is mended, earlier bytes may be gone."""
         return self.trusted and not self._mending
 
@@ -332,14 +332,14 @@ class AppendLog(JournalSink):
         self._on_durable(self.durable)
 
     def distrust(self, reason: str) -> None:
-        """An fsync of the present file has failed: writes are refused until a rewrite has put a base in its place."""
+        """No start could rely on the present file: writes are refused until a rewrite has put a base in its place."""
         self.trusted = False
         self.sealing = False
         self._pages_lost = True
         self._fail(reason)
 
     def _reached(self, target: int) -> None:
-        if self._reliable():
+        if self.reliable():
             self.durable = max(self.durable, target)
 
     async def run_sync(self) -> None:

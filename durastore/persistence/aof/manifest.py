@@ -13,6 +13,7 @@ The manifest is always replaced as a whole, after the files that it names are on
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field, replace
 
 from durastore.persistence.checksum import crc64_iso
@@ -183,6 +184,32 @@ def _number(word: bytes) -> int:
 def manifest_path(folder: str, prefix: str) -> str:
     """Where the manifest is."""
     return os.path.join(folder, prefix + SUFFIX)
+
+
+def demand_no_log(disk: Disk, folder: str, prefix: str) -> None:
+    """To be called where there is no manifest.  Raises AofError where files hold writes that it should have named.
+
+    A base alone is what a first start leaves that was killed before it had written the manifest (``bases_left``).
+    """
+    for name in disk.list(folder) if disk.exists(folder) else []:
+        path = os.path.join(folder, name)
+        of_log = name == prefix or (name.startswith(prefix + ".") and name.endswith(INCREMENT))
+        if of_log and disk.size(path) > 0:
+            missing = manifest_path(folder, prefix)
+            raise AofError(
+                path,
+                -1,
+                f"it is part of a log whose manifest {missing} is missing; bring that back, or move the log away",
+            )
+
+
+def bases_left(disk: Disk, folder: str, prefix: str) -> dict[str, int]:
+    """The bases in a folder, whether or not a manifest names them, with their numbers."""
+    pattern = re.compile(
+        rf"{re.escape(prefix)}\.(\d{{1,{_DIGITS}}})(?:{re.escape(RDB_BASE)}|{re.escape(_COMMAND_BASE)})"
+    )
+    matches = [pattern.fullmatch(name) for name in disk.list(folder)]
+    return {match[0]: int(match[1]) for match in matches if match}
 
 
 def store_manifest(disk: Disk, folder: str, prefix: str, manifest: Manifest) -> None:

@@ -24,6 +24,8 @@ from durastore.persistence.aof.manifest import (
     AofError,
     LogFile,
     Manifest,
+    bases_left,
+    demand_no_log,
     manifest_path,
     parse_manifest,
     remove_history,
@@ -127,33 +129,43 @@ class Rewriter:
         self._remove_leftovers()
         self._manifest = Manifest() if manifest is None else manifest
         if manifest is None:
+            for name, seq in bases_left(self._disk, settings.folder, settings.filename).items():
+                self._base_seq = max(self._base_seq, seq)
+                log.warning("%s is there, but no manifest that names it: it is left as it is, and not used.", name)
             base = self._next_base()
             self._write_base_now(base)
             self._manifest.base = replace(base, size=self._size(base))
             remove_mark(self._disk, settings.folder, settings.filename)
         if not self._manifest.increments:
             self._manifest.increments.append(self._new_increment(self._manifest))
-        self._put_in_place(self._manifest)
-        self._remove_old(self._manifest)
-        last = self._manifest.increments[-1]
-        writer = AofWriter(self._disk, self._path(last), self._size(last), settings.timestamps)
         try:
-            self._sync_increments(writer)
+            self._sync_increments()
         except OSError:
             leave_mark(self._disk, settings.folder, settings.filename)
             raise
-        self._log.switch(writer)
+        marked = is_marked(self._disk, settings.folder, settings.filename)
+        if not marked:
+            self._note_sizes(self._manifest)
+        self._put_in_place(self._manifest)
+        self._remove_old(self._manifest)
+        last = self._manifest.increments[-1]
+        self._log.switch(AofWriter(self._disk, self._path(last), self._size(last), settings.timestamps))
         self._measure()
-        if is_marked(self._disk, settings.folder, settings.filename):
+        if marked:
             self._log.distrust("an fsync had failed before the server was started")
 
-    def _sync_increments(self, last: AofWriter) -> None:
+    def _sync_increments(self) -> None:
         """What a server that was killed has written is on disk before anybody reads it."""
-        for each in self._manifest.increments[:-1]:
+        for each in self._manifest.increments:
             file = self._disk.append(self._path(each))
-            file.fsync()
-            file.close()
-        last.file.fsync()
+            try:
+                file.fsync()
+            finally:
+                file.close()
+
+    def _note_sizes(self, manifest: Manifest) -> None:
+        """Notes how long the files are that no longer grow, and are on disk: if one is cut, who reads it can tell."""
+        manifest.increments[:-1] = [replace(each, size=self._size(each)) for each in manifest.increments[:-1]]
 
     def _measure(self) -> None:
         files = [*([self._manifest.base] if self._manifest.base else []), *self._manifest.increments[:-1]]
@@ -317,6 +329,8 @@ class Rewriter:
                         switched = True
                     self.snapshot = self._begin_snapshot(at_once=False)
                     base = self._next_base()
+                    if switched and self.complete:
+                        await self._seal()
                     manifest = self._manifest.copy()
                     # A log that was turned off does not tell all that was up to now.
                     manifest.renew(base, kept, base.since if self.on and self.complete else 0)
@@ -333,6 +347,9 @@ class Rewriter:
             self.failures += 1
             self._failed_at = time.monotonic()
             log.error("Background AOF rewrite failed: %s", error)
+            if not self.complete:
+                # What is written meanwhile is in no log that a start would read.
+                self._log.distrust(f"its first base could not be written: {error}")
         finally:
             if self.snapshot is not None:
                 self.snapshot.close()
@@ -354,6 +371,19 @@ class Rewriter:
         if self.complete:
             store_manifest(self._disk, self._settings.folder, self._settings.filename, manifest)
         return manifest
+
+    async def _seal(self) -> None:
+        """Has the manifest tell how long the file is that the log has left, when that is on disk."""
+        while self._log.sealing:
+            await trio.sleep(SEALING_LOOK)
+        if self._log.reliable():
+            manifest = self._manifest.copy()
+            await trio.to_thread.run_sync(self._store_with_sizes, manifest)
+            self._manifest = manifest
+
+    def _store_with_sizes(self, manifest: Manifest) -> None:
+        self._note_sizes(manifest)
+        store_manifest(self._disk, self._settings.folder, self._settings.filename, manifest)
 
     async def _write_base(self, base: LogFile) -> int:
         """Puts a base in place; returns its size."""
@@ -394,7 +424,10 @@ class Rewriter:
         settings = self._settings
         self._make_folder()
         path = manifest_path(settings.folder, settings.filename)
-        manifest = parse_manifest(path, self._disk.read_whole(path)) if self._disk.exists(path) else Manifest()
+        if not self._disk.exists(path):
+            demand_no_log(self._disk, settings.folder, settings.filename)
+            return Manifest()
+        manifest = parse_manifest(path, self._disk.read_whole(path))
         self._base_seq = max(self._base_seq, manifest.base.seq if manifest.base else 0)
         return manifest
 

@@ -111,7 +111,7 @@ class Machine:
 
     def _fsync_begins(self, path: str) -> object:
         writer = self.server.log.writer
-        if writer is None or writer.path != path or not self.has_log() or not self.server.log._reliable():
+        if writer is None or writer.path != path or not self.has_log() or not self.server.log.reliable():
             return None
         if self.server.log.unwritten():
             # What is answered is not all in the file yet.
@@ -120,7 +120,7 @@ class Machine:
         return self.ledger.answered()
 
     def _fsync_ended(self, path: str, mark: object) -> None:
-        if isinstance(mark, Promise) and self.server.log._reliable() and self.has_log():
+        if isinstance(mark, Promise) and self.server.log.reliable() and self.has_log():
             self.ledger.promise(mark)
 
     def has_log(self) -> bool:
@@ -129,7 +129,7 @@ class Machine:
     def observe(self) -> None:
         """Takes note of what has been answered by now."""
         always = self.has_log() and self.server.config[directives.APPEND_FSYNC] == "always"
-        sound = self.server.log.error is None and self.server.log._reliable()
+        sound = self.server.log.error is None and self.server.log.reliable()
         for peer in self.peers:
             peer.drain(always, always and sound)
 

@@ -138,7 +138,7 @@ def ignore_short_writes(machine: Machine, patch: pytest.MonkeyPatch) -> None:
 
 def skip_fsync_at_start(machine: Machine, patch: pytest.MonkeyPatch) -> None:
     """What a server that was killed has written is shown before it is sure."""
-    patch.setattr(rewrite.Rewriter, "_sync_increments", lambda self, last: None)
+    patch.setattr(rewrite.Rewriter, "_sync_increments", lambda self: None)
 
 
 class Bug(NamedTuple):

@@ -295,7 +295,7 @@ class Life:
 
     def _promise_reads(self, machine: Machine) -> None:
         """What a read may tell by now must not be lost."""
-        if self.directives["appendfsync"] == "always" and machine.server.log._reliable():
+        if self.directives["appendfsync"] == "always" and machine.server.log.reliable():
             self.ledger.promise(Promise(machine.listed()))
 
 
