@@ -17,7 +17,7 @@ from durastore.commands.spec import ADMIN, LOADING, NOSCRIPT, STALE, command
 )
 def monitor(client: Client, argv: list[bytes]) -> None:
     """MONITOR: from now on the connection is sent every command that runs."""
-    if client.deny_blocking:
+    if client.deny_blocking or client.in_multi:
         raise CommandError(b"ERR MONITOR isn't allowed for DENY BLOCKING client")
     if client.monitoring:
         return

@@ -412,7 +412,7 @@ ZSET_MAX_LISTPACK_ENTRIES: Final = Integer(
     "zset-max-listpack-entries", 128, _packing("number of members of a sorted set"), high=INT64_MAX,
     alias="zset-max-ziplist-entries", unit="members",
 )  # fmt: skip
-ZSET_MAX_LISTPACK_VALUE: Final = Integer(
+ZSET_MAX_LISTPACK_VALUE: Final = Memory(
     "zset-max-listpack-value", 64, _packing("length of a sorted set's members"), high=INT64_MAX,
     alias="zset-max-ziplist-value", unit="bytes",
 )  # fmt: skip

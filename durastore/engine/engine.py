@@ -294,8 +294,10 @@ class Engine(Dispatcher):
         if command.flags & SKIP_SLOWLOG or nanoseconds < self._slow_entry:
             return
         words = redacted(instance.host, command, argv)
-        address = client.address.encode("utf-8", "surrogateescape")
-        instance.slow_log.add(instance.now // 1000, nanoseconds // 1000, words, address, client.name)
+        # As in Redis, what a script has run is nobody's.
+        address = b"" if client.deny_blocking else client.address.encode("utf-8", "surrogateescape")
+        name = b"" if client.deny_blocking else client.name
+        instance.slow_log.add(instance.now // 1000, nanoseconds // 1000, words, address, name)
 
     def count_unanswered(self, client: Client, command: Command, argv: list[bytes]) -> None:
         """A command has waited in vain, which took no time of ours."""

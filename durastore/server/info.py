@@ -106,7 +106,7 @@ def _clients(server: Server) -> Fields:
         ("maxclients", server.config[directives.MAX_CLIENTS]),
         ("client_recent_max_input_buffer", max((each.session.parser.buffered() for each in connections), default=0)),
         ("client_recent_max_output_buffer", max((int(each.outgoing_bytes) for each in connections), default=0)),
-        ("blocked_clients", len(blocking.blocked)),
+        ("blocked_clients", len(blocking.blocked) + len(server.hub.held)),
         ("tracking_clients", len(server.engine.tracking.clients)),
         ("clients_in_timeout_table", blocking.timeouts()),
         ("total_blocking_keys", keys),

@@ -46,6 +46,8 @@ _MISCONF_RDB = (
     b"error."
 )
 
+# What the server itself needs beside its clients: listeners, files, pipes.
+_OWN_DESCRIPTORS: Final = 32
 _SHUTDOWN_WORDS: Final[dict[int, Directive[tuple[str, ...]]]] = {
     signal.SIGINT: directives.SHUTDOWN_ON_SIGINT,
     signal.SIGTERM: directives.SHUTDOWN_ON_SIGTERM,
@@ -147,7 +149,7 @@ class Server:
 
     async def run(self) -> int:
         """Serves until SHUTDOWN or a signal; returns the exit status."""
-        self._raise_descriptor_limit()
+        self._reduce_clients()
         try:
             self.claim_folder()
         except OSError as error:
@@ -225,7 +227,7 @@ class Server:
                 self.logger.warning("Received %s scheduling shutdown...", name)
                 if number == signal.SIGINT:
                     # The final snapshot may keep the event loop for long; whoever cannot wait need not.
-                    signal.signal(signal.SIGINT, self._insisted)
+                    patient = signal.signal(signal.SIGINT, self._insisted)
                 if self.engine.loading:
                     self.logger.warning("Received shutdown signal during loading, exiting now.")
                     self._stop.set()
@@ -233,6 +235,8 @@ class Server:
                 words = self.config[_SHUTDOWN_WORDS[number]]
                 if not self.prepare_shutdown(nosave="nosave" in words, save="save" in words, force="force" in words):
                     self.logger.warning("%s received but errors trying to shut down the server, check the logs", name)
+                    if number == signal.SIGINT:
+                        signal.signal(signal.SIGINT, patient)
 
     def _insisted(self, number: int, frame: object) -> None:
         """A second SIGINT: ends at once, wherever the server is."""
@@ -287,18 +291,27 @@ class Server:
             self._claim.close()
             self._claim = None
 
-    def _raise_descriptor_limit(self) -> None:
-        wanted = self.config[directives.MAX_CLIENTS] + 32
+    def _reduce_clients(self) -> None:
+        """Brings maxclients down to what the system has descriptors for."""
+        wanted = self.config[directives.MAX_CLIENTS]
+        reachable = self.make_room_for(wanted)
+        if reachable < wanted:
+            self.logger.warning("maxclients is %d, not %d, as open files are limited (ulimit -n)", reachable, wanted)
+            self.config.set([(b"maxclients", b"%d" % reachable)])
+
+    def make_room_for(self, clients: int) -> int:
+        """Raises the limit of open files for so many clients; returns for how many of them there is room then."""
+        wanted = clients + _OWN_DESCRIPTORS
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft >= wanted or soft == resource.RLIM_INFINITY:
-            return
+            return clients
         reachable = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (reachable, hard))
         except (OSError, ValueError) as error:
             self.logger.warning("cannot raise the limit of open files: %s", error)
-        if reachable < wanted:
-            self.logger.warning("open files are limited to %d: fewer than maxclients can connect", reachable)
+            reachable = soft
+        return max(reachable - _OWN_DESCRIPTORS, 1)
 
     # Between the parts
 

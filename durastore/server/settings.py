@@ -113,6 +113,7 @@ class Settings:
         server.config.on_change(directives.LOG_LEVEL, logs.set_level)
         server.config.on_change(directives.APPEND_ONLY, self._switch_log)
         server.config.on_change(directives.DIR, self._move)
+        server.config.on_change(directives.MAX_CLIENTS, self._make_room)
 
     def _when_set(self, apply: Callable[[], None], *which: Directive[Any]) -> None:
         for directive in which:
@@ -184,6 +185,14 @@ class Settings:
         server = self._server
         server.log.settings = log_settings(server.config)
         server.log.policy_changed()
+
+    def _make_room(self, clients: int) -> None:
+        """CONFIG SET maxclients."""
+        reachable = self._server.make_room_for(clients)
+        if reachable < clients:
+            raise ConfigError(
+                f"The operating system is not able to handle the specified number of clients, try with {reachable}"
+            )
 
     def _move(self, folder: str) -> None:
         """CONFIG SET dir, which is not to part a log, nor to touch the files of another server."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -166,3 +167,25 @@ def test_a_client_that_does_not_read_is_closed(start_durastore: Starter) -> None
             pass
         assert len(slow.rest()) < 50_000_000
         assert writer.call("PING") == b"+PONG\r\n"
+
+
+def test_no_more_clients_than_the_system_has_descriptors_for(start_durastore: Starter) -> None:
+    server = start_durastore()
+    refused = str(server.call("CONFIG", "SET", "maxclients", 2_000_000_000))
+    assert re.search(r"not able to handle the specified number of clients, try with \d+$", refused)
+    assert server.call("CONFIG", "GET", "maxclients") == [b"maxclients", b"10000"]
+    server = start_durastore(maxclients="2000000000")
+    reduced = server.info("clients", "maxclients")
+    assert int(reduced) < 2_000_000_000
+    assert refused.endswith(f"try with {reduced}")
+
+
+def test_who_waits_for_the_end_of_a_pause_counts_as_blocked(start_durastore: Starter) -> None:
+    server = start_durastore()
+    server.call("CLIENT", "PAUSE", 100_000, "WRITE")
+    with server.connect() as client:
+        client.send(request("SET", "a", 1))
+        server.until_info("clients", "blocked_clients", "1")
+        server.call("CLIENT", "UNPAUSE")
+        assert client.read() == b"+OK\r\n"
+    assert server.info("clients", "blocked_clients") == "0"

@@ -110,6 +110,9 @@ SCRIPTS = {
         object encoding g
         zrangestore g f 0 3
         object encoding g
+        config set zset-max-listpack-value 1kb
+        config get zset-max-listpack-value
+        config set zset-max-listpack-value x
         config set zset-max-listpack-value 1
         zadd h 1 aa
         object encoding h

@@ -226,3 +226,31 @@ def test_histograms(durastore: Server) -> None:
         assert list(levels.values()) == sorted(levels.values())
         assert max(levels.values()) == found[b"incr"][b"calls"] <= 200
         assert b"latency|histogram" in connection.value("LATENCY", "HISTOGRAM")
+
+
+def test_what_a_script_has_run_is_nobodys_in_the_slow_log(start_durastore: Starter) -> None:
+    server = start_durastore(**{"slowlog-log-slower-than": "0"})
+    with server.connect() as client:
+        client.call("CLIENT", "SETNAME", "me")
+        client.call("EVAL", "return redis.call('get', 'k')", 0)
+        found = client.value("SLOWLOG", "GET", 2)
+        assert [(entry[3][0], entry[4] != b"", entry[5]) for entry in found] == [
+            (b"EVAL", True, b"me"),
+            (b"get", False, b""),
+        ]
+
+
+def test_a_script_whose_command_failed_has_failed(start_durastore: Starter) -> None:
+    server = start_durastore()
+    for script in ("return redis.call('nosuch')", "return redis.pcall('lpush', 'a')", "error('x')", "return 1"):
+        server.call("EVAL", script, 0)
+    assert server.info("commandstats", "cmdstat_eval").endswith("rejected_calls=0,failed_calls=3")
+
+
+def test_monitor_is_not_for_transactions(durastore: Server, valkey: Server) -> None:
+    for server in (durastore, valkey):
+        with server.connect() as client:
+            client.call("MULTI")
+            client.call("MONITOR")
+            assert client.call("EXEC") == b"*1\r\n-ERR MONITOR isn't allowed for DENY BLOCKING client\r\n"
+            assert client.call("PING") == b"+PONG\r\n"

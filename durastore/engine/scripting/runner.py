@@ -130,7 +130,7 @@ class Runner:
             self._end()
         if ended_by_force or out_of_memory:
             interpreter.tidy(out_of_memory)
-        self._reply(client, name, result)
+        self._reply(client, name, argv, result)
 
     def _admit(self, client: Client, flags: i64, read_only: bool) -> None:
         if flags & (programs.UNDECLARED | programs.NO_WRITES):
@@ -154,7 +154,7 @@ class Runner:
         own.user = client.user
         own.restricted = client.restricted
         own.no_touch = client.no_touch
-        # Whom SLOWLOG names.
+        # Whom ACL LOG names.
         own.address = client.address
         own.name = client.name
         own.replaying = client.replaying
@@ -189,7 +189,7 @@ class Runner:
             # All effects are in the journal by now.
             engine.instance.effects = []
 
-    def _reply(self, client: Client, name: bytes, result: object) -> None:
+    def _reply(self, client: Client, name: bytes, argv: list[bytes], result: object) -> None:
         if isinstance(result, bytes):
             client.reply.raw(result)
             return
@@ -203,8 +203,11 @@ class Runner:
         if len(result) > 2 and result[2]:
             text += b" script: " + name + b", on " + result[2] + b"."
         if second is True:
-            # The command that failed was counted already.
+            # The error of the script's command was counted already; that the script itself has failed was not.
             client.reply.error(text)
+            command = self._engine.find(argv)
+            if command is not None:
+                command.failed += 1
         else:
             raise CommandError(text)
 
