@@ -33,6 +33,9 @@ _CHUNK: Final = 80
 # No expiry; also the end of time.
 NEVER: Final = 0x7FFFFFFFFFFFFFFF
 
+# Drawing a random key takes as long as passing so many.
+_DRAW: Final = 32
+
 
 @final
 class Owner:
@@ -281,7 +284,7 @@ class Chunked:
 
     def random_keys(self, count: i64) -> list[bytes]:
         """So many random keys, the same one maybe more than once; there must be one."""
-        if count < len(self.directory):
+        if count * _DRAW < self.count:
             return [self.random_key() for _ in range(count)]
         size: i64 = self.count
         found = self._at_ranks(sorted([randrange(size) for _ in range(count)]))
@@ -290,7 +293,7 @@ class Chunked:
 
     def sample(self, count: i64) -> list[bytes]:
         """So many different random keys, at most as many as there are, in no particular order."""
-        if count * 3 > self.count or count >= len(self.directory):
+        if count * _DRAW >= self.count:
             return self._at_ranks(sorted(random.sample(range(self.count), count)))
         found: dict[bytes, None] = {}
         while len(found) < count:
