@@ -15,6 +15,8 @@ from durastore.persistence.disk import RealDisk
 from support.histories import START, History
 
 NOW = 1_800_000_000_000
+# Moments that no calendar has.
+FAR = ["9" * 30, "9" * 400, "-99999999999999w", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
 
 
 @pytest.mark.parametrize(
@@ -115,6 +117,7 @@ def test_damage_has_a_status_of_its_own(data: History, tmp_path: Path, capsys: p
         ["restore", "DATA"],
         ["restore", "DATA", "--list", "--to", "x"],
         ["restore", "DATA", "--to", "NEW", "--at", "yesterday"],
+        *(["restore", "DATA", "--to", "NEW", f"--at={far}"] for far in FAR),
         ["restore", "DATA", "--to", "NEW", "--backup", "x"],
         ["restore", "memory://nothing", "--to", "NEW", "--databases", "many"],
         ["backup", "DATA"],
