@@ -120,6 +120,8 @@ def test_damage_has_a_status_of_its_own(data: History, tmp_path: Path, capsys: p
         *(["restore", "DATA", "--to", "NEW", f"--at={far}"] for far in FAR),
         ["restore", "DATA", "--to", "NEW", "--backup", "x"],
         ["restore", "memory://nothing", "--to", "NEW", "--databases", "many"],
+        ["restore", "DATA", "--to", "NEW", "--databases", "0"],
+        ["restore", "DATA", "--to", "NEW", "--databases", "-1"],
         ["backup", "DATA"],
         ["backup", "DATA", "NEW", "--list"],
         ["backup", "DATA", "NEW", "x"],
