@@ -308,6 +308,19 @@ def test_an_export_whose_reader_leaves_ends_quietly(folder: Path, monkeypatch: p
         assert main(["inspect", "--export", "jsonl", str(folder)]) == 3
 
 
+@pytest.mark.parametrize("words", [["inspect"], ["inspect", "--export", "jsonl"], ["check"], ["restore", "--list"]])
+def test_an_output_that_cannot_be_written_is_told_and_not_taken_for_damage(
+    words: list[str], folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main([*words, str(folder)]) == 3
+    assert capsys.readouterr().err == "Error: standard output cannot be written: No space left on device\n"
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main([*words, str(folder)]) == 3
+    assert capsys.readouterr().err == "Error: standard output is closed\n"
+
+
 def test_words_of_any_bytes() -> None:
     assert export.text("ä\0\n".encode()) == "ä\0\n"
     assert original(export.text(b"\xff\xfe")) == "\xff\xfe"
