@@ -171,6 +171,22 @@ def test_backups_are_listed_verified_and_removed(
     assert main(["backup", "--list", str(destination)]) == 2
 
 
+def test_what_is_no_object_is_left_alone_or_named(
+    data: History, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    destination = tmp_path / "backups"
+    assert main(["backup", data.data, str(destination)]) == 0
+    for folder in ("catalogues", "objects"):
+        (destination / folder / "20260101T000000.000Z-abcdef.json").mkdir()
+    assert main(["backup", data.data, str(destination), "--verify", "--keep", "1"]) == 0
+    assert main(["restore", str(destination), "--to", str(tmp_path / "new")]) == 0
+    pipe = destination / "catalogues" / "pipe.json"
+    os.mkfifo(pipe)
+    capsys.readouterr()
+    assert main(["backup", "--list", str(destination)]) == 3
+    assert capsys.readouterr().err == f"Error: {pipe}: It is no regular file\n"
+
+
 def test_nothing_is_not_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backup", "--verify", str(tmp_path / "nothing")]) == 1
     assert "There is no backup in" in capsys.readouterr().err
