@@ -166,7 +166,11 @@ def test_backups_are_listed_verified_and_removed(
     assert main(["backup", data.data, str(destination), "--verify", "--keep", "1"]) == 2
     said = capsys.readouterr()
     assert f"{damaged.name} is damaged" in said.err
+    assert "remove it and back up again" in said.err
     assert "Removed" not in said.out
+    damaged.unlink()
+    assert main(["backup", data.data, str(destination), "--verify", "--keep", "1"]) == 0
+    capsys.readouterr()
     next((destination / "catalogues").iterdir()).write_text("{}")
     assert main(["backup", "--list", str(destination)]) == 2
 
