@@ -113,8 +113,6 @@ def command(
         click.echo(f"Damaged: {error}.", err=True)
         return _DAMAGED
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
         raise click.ClickException(f"{target.path}: {error.strerror or error}") from error
     if as_json and export is None:
         click.echo(json.dumps(figures.as_dict(text), indent=2, ensure_ascii=False))

@@ -9,6 +9,8 @@ from typing import Final
 
 import click
 
+from durastore.persistence.restore import spell
+
 _UNITS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _AGO: Final = re.compile(r"-((?:[0-9]+(?:\.[0-9]+)?(?:ms|[smhdw]))+)\Z")
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhdw])")
@@ -25,7 +27,7 @@ def current_moment() -> int:
 def parse_moment(text: str, now: int) -> int:
     """A moment in Unix ms: ISO 8601 (local time without a zone), Unix seconds or ms, ``-1h30m`` before ``now``.
 
-    Raises ValueError.
+    Raises ValueError and OverflowError.
     """
     ago = _AGO.match(text)
     if ago:
@@ -39,15 +41,17 @@ def parse_moment(text: str, now: int) -> int:
 
 
 def moment_option(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    """An option's callback that makes a moment of its value."""
+    """An option's callback that makes a moment of its value: one that can be spelled.  Raises click's error."""
     if value is None:
         return None
     try:
-        return parse_moment(value, current_moment())
+        moment = parse_moment(value, current_moment())
+        spell(moment)
+        return moment
     except (ValueError, OverflowError):
         raise click.BadParameter(
-            f"{value!r} is no time: give ISO 8601 (2026-01-31T12:00:05Z), Unix seconds or milliseconds, or how long "
-            "ago (-10m, -1h30m)",
+            f"{value!r} is no time in the years from 1 to 9999: give ISO 8601 (2026-01-31T12:00:05Z), Unix seconds or "
+            "milliseconds, or how long ago (-10m, -1h30m)",
             ctx,
             param,
         ) from None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import click
 from rich.console import Console
@@ -17,13 +19,16 @@ from durastore.config import Config, ConfigFileError, load_arguments
 from durastore.config import table as directives
 from durastore.engine.engine import Engine
 from durastore.persistence.finding import Kind, Names, NothingFound, Target, find, find_named
-from durastore.persistence.rdb import RdbError, load_dump
+from durastore.persistence.rdb import RdbError, dump_value, load_dump, load_functions
 
 DATABASES = 16
 
 
 class OfflineHost(Host):
-    """What commands of a log ask for; everything else ends the replay, as no log has it."""
+    """What commands that change the dataset ask for; to all that needs a server the answer is an error.
+
+    Such an error ends no replay, as the start of a server goes on as well behind what these commands do.
+    """
 
     def write_error(self) -> bytes | None:
         """See Host."""
@@ -35,6 +40,36 @@ class OfflineHost(Host):
             return load_dump(payload)
         except RdbError as error:
             raise CommandError(b"ERR " + str(error).encode()) from error
+
+    def dump(self, value: object) -> bytes:
+        """See Host."""
+        return dump_value(value)
+
+    def load_functions(self, payload: bytes) -> list[bytes]:
+        """See Host."""
+        try:
+            return load_functions(payload)
+        except RdbError as error:
+            raise CommandError(b"ERR " + str(error).encode()) from error
+
+    def flushed(self) -> None:
+        """See Host."""
+
+    def shutdown(self, nosave: bool, save: bool, now: bool, force: bool) -> None:
+        """See Host.  The client is closed then, and so the replay ends."""
+
+    def time(self) -> tuple[int, int]:
+        """See Host."""
+        return divmod(time.time_ns() // 1000, 1_000_000)
+
+
+def _refuse(*arguments: object) -> NoReturn:
+    raise CommandError(b"ERR there is no server")
+
+
+for _name in vars(Host):
+    if not _name.startswith("_") and _name not in vars(OfflineHost):
+        setattr(OfflineHost, _name, _refuse)
 
 
 def offline_engine(databases: int = DATABASES) -> Engine:

@@ -54,7 +54,13 @@ def stored_at(source: str) -> Store | None:
 @click.option("--list", "only_list", is_flag=True, help="Tell which moments can be restored.")
 @click.option("--backup", "identity", metavar="ID", help="Restore from this backup, not from the newest that can.")
 @click.option("--verify/--no-verify", default=True, help="Load the new log once (default: yes).")
-@click.option("--databases", default=DATABASES, show_default=True, help="How many databases the server has.")
+@click.option(
+    "--databases",
+    default=DATABASES,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many databases the server has.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Tell it as JSON.")
 def command(
     source: str,
@@ -69,6 +75,8 @@ def command(
     """Restores, or lists."""
     if only_list == (target is not None):
         raise click.UsageError("Give either --list or --to FOLDER.")
+    if "" in (source, target):
+        raise click.UsageError("SOURCE and FOLDER must not be empty.")
 
     def work() -> int:
         store = stored_at(source)

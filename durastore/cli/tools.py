@@ -6,13 +6,19 @@ command line was wrong or that something could not be read.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import sys
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from durastore.cli import TOOLS
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 FAILED = 3
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
@@ -32,18 +38,58 @@ class _Tools(click.Group):
         return command
 
 
+class _OutputError(Exception):
+    """Standard output does not take what a tool has to say; the cause is the OSError."""
+
+
+class _Output(io.RawIOBase):
+    """Standard output, whose errors cannot be taken for those of data files."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._out.isatty()
+
+    def fileno(self) -> int:
+        return self._out.fileno()
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            self._out.write(data)
+            self._out.flush()
+        except OSError as error:
+            raise _OutputError(error.strerror) from error
+        return memoryview(data).nbytes
+
+
 def run(argv: list[str]) -> int:
     """Runs a tool with its arguments; the exit status."""
-    group = _Tools("durastore", context_settings=_SETTINGS)
+    # A file that the tool opens would take the place of an output that is closed.
+    if sys.stdout is None:
+        click.echo("Error: standard output is closed", err=True)
+        return FAILED
+    real = sys.stdout
+    output = io.BufferedWriter(_Output(real.buffer))
     try:
-        status = group.main(argv, prog_name="durastore", standalone_mode=False)
-        sys.stdout.flush()
+        with contextlib.redirect_stdout(io.TextIOWrapper(output, real.encoding, real.errors)):
+            status = _Tools("durastore", context_settings=_SETTINGS).main(argv, "durastore", standalone_mode=False)
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return FAILED
-    except (BrokenPipeError, SystemExit):
-        # The reader of the output has what it wanted (click ends the process then).  Nothing may be flushed any more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except _OutputError as error:
+        # What is left must not be written when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), real.fileno())
+        # A reader that is gone has what it wanted.
+        if not isinstance(error.__cause__, BrokenPipeError):
+            click.echo(f"Error: standard output cannot be written: {error}", err=True)
+        return FAILED
+    except SystemExit:
+        # So click ends where nobody reads standard error any more.
         return FAILED
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)

@@ -223,7 +223,8 @@ class _RealSource(Source):
         facts = os.fstat(self._fd)
         if not stat.S_ISREG(facts.st_mode):
             os.close(self._fd)
-            raise OSError(errno.EINVAL, "It is no regular file", path)
+            number = errno.EISDIR if stat.S_ISDIR(facts.st_mode) else errno.EINVAL
+            raise OSError(number, "It is no regular file", path)
         self.size = facts.st_size
 
     def read(self, size: int, /) -> bytes:

@@ -6,6 +6,7 @@ a folder in which there is no log, or all of it.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,22 +115,39 @@ class Restore:
         self._verify = verify
 
     def run(self) -> Restored:
-        """Does it.  Raises RecordingError, AofError and OSError; the folder is then as empty as before."""
-        self._make_target()
+        """Does it.  Raises RecordingError, AofError and OSError; the folder is then not there, or empty, as before."""
+        made = self._missing_folders()
+        if not made:
+            self._demand_empty()
         try:
+            self._disk.ensure_folder(self._folder)
             restored = self._recording.attempt(self._build)
             self._disk.rename(self._staging, os.path.join(self._folder, LOG_FOLDER))
             self._disk.fsync_folder(self._folder)
         except BaseException:
             self._clean()
+            for each in made:
+                self._remove_empty(each)
             raise
         return restored
 
-    def _make_target(self) -> None:
-        self._disk.ensure_folder(self._folder)
+    def _missing_folders(self) -> list[str]:
+        """The folder, and those that it is in, as far as they are still to be made; the innermost first."""
+        missing = []
+        path = self._folder
+        while path and not self._disk.exists(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        return missing
+
+    def _remove_empty(self, folder: str) -> None:
+        if self._disk.exists(folder) and not self._disk.list(folder):
+            self._disk.remove_folder(folder)
+
+    def _demand_empty(self) -> None:
         there = [name for name in self._disk.list(self._folder) if name not in _NOTHING]
         if there:
-            raise RecordingError(f"{self._folder} is not empty: it holds {', '.join(there[:3])}")
+            raise OSError(errno.ENOTEMPTY, f"It is not empty: it holds {', '.join(there[:3])}", self._folder)
 
     def _clean(self) -> None:
         if not self._disk.exists(self._staging):

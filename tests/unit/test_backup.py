@@ -9,7 +9,7 @@ import pytest
 
 from durastore.persistence.aof.manifest import AofError
 from durastore.persistence.backup import making
-from durastore.persistence.backup.catalogue import CatalogueError, parse_catalogue, read_catalogues
+from durastore.persistence.backup.catalogue import CatalogueError, catalogue_name, parse_catalogue, read_catalogues
 from durastore.persistence.backup.keeping import kept, remove_old
 from durastore.persistence.backup.making import Transfer, make_backup
 from durastore.persistence.backup.reading import Verifier, find_backup
@@ -277,11 +277,33 @@ def test_a_catalogue_is_read_or_refused() -> None:
     backup(history, store)
     catalogue = read_catalogues(store).good[0]
     data = catalogue.render()
-    assert parse_catalogue("c", data) == catalogue
+    name = catalogue_name(catalogue.id)
+    assert parse_catalogue(name, data) == catalogue
     document = json.loads(data)
-    for wrong in ([], {}, {"backup": 1, "sha256": 2}, {**document, "sha256": "0" * 64}):
-        with pytest.raises(CatalogueError, match=r"^c: "):
-            parse_catalogue("c", json.dumps(wrong).encode())
+    wrong = ([], {}, {"backup": 1, "sha256": 2}, {**document, "sha256": "0" * 64})
+    for each in [*(json.dumps(each).encode() for each in wrong), b"[" * 100_000, b'{"backup":' * 100_000, b"\xff"]:
+        with pytest.raises(CatalogueError, match=f"^{name}: "):
+            parse_catalogue(name, each)
+
+
+def test_beside_a_damaged_or_a_renamed_catalogue_the_good_ones_are_restored_and_nothing_is_removed() -> None:
+    history = some_history()
+    store = MemoryStore()
+    for _ in range(2):
+        backup(history, store)
+        live_on(history)
+    older, newer = (catalogue_name(each.id) for each in read_catalogues(store).good)
+    state = state_of(store, None)
+    whole = dict(store.objects)
+    later = newer.replace("catalogues/2", "catalogues/3")
+    for wrong in ({later: b"[" * 100_000}, {later: whole[older]}):
+        store.objects = {**whole, **wrong}
+        assert state_of(store, None) == state
+        verdict = Verifier(store).run()
+        assert len(verdict.whole) == 2
+        assert verdict.wrong[0].startswith(later)
+        with pytest.raises(StoreError, match=f"Nothing is removed while a catalogue is damaged: {later}"):
+            remove_old(store, history.now, 1, None)
 
 
 def test_a_folder_keeps_what_it_has_taken_when_the_power_fails_in_any_call() -> None:

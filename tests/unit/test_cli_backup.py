@@ -15,6 +15,8 @@ from durastore.persistence.disk import RealDisk
 from support.histories import START, History
 
 NOW = 1_800_000_000_000
+# Moments that no calendar has.
+FAR = ["9" * 30, "9" * 400, "-99999999999999w", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
 
 
 @pytest.mark.parametrize(
@@ -71,8 +73,8 @@ def test_a_restore_tells_what_it_did(data: History, tmp_path: Path, capsys: pyte
     assert f"from {spelled(START + 2000)} on\n" in said
     assert f"durastore --dir {target} --appendonly yes" in said
     again = ["restore", data.data, "--to", str(target), "--json"]
-    assert main(again) == 1
-    assert "is not empty" in capsys.readouterr().err
+    assert main(again) == 3
+    assert f"{target}: It is not empty: it holds appendonlydir" in capsys.readouterr().err
     again[3] = str(tmp_path / "other")
     assert main([*again, "--no-verify"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -101,9 +103,9 @@ def test_damage_has_a_status_of_its_own(data: History, tmp_path: Path, capsys: p
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
-    assert main(["restore", data.data, "--to", str(tmp_path / "new")]) == 2
+    assert main(["restore", data.data, "--to", str(tmp_path / "outer" / "new")]) == 2
     assert f"{path.name}, offset 18: checksum error" in capsys.readouterr().err
-    assert list((tmp_path / "new").iterdir()) == []
+    assert not (tmp_path / "outer").exists()
     assert main(["backup", data.data, str(tmp_path / "backups")]) == 2
     assert main(["restore", data.data, "--at", str(START), "--to", str(tmp_path / "new")]) == 0
 
@@ -115,20 +117,35 @@ def test_damage_has_a_status_of_its_own(data: History, tmp_path: Path, capsys: p
         ["restore", "DATA"],
         ["restore", "DATA", "--list", "--to", "x"],
         ["restore", "DATA", "--to", "NEW", "--at", "yesterday"],
+        *(["restore", "DATA", "--to", "NEW", f"--at={far}"] for far in FAR),
         ["restore", "DATA", "--to", "NEW", "--backup", "x"],
         ["restore", "memory://nothing", "--to", "NEW", "--databases", "many"],
+        ["restore", "DATA", "--to", "NEW", "--databases", "0"],
+        ["restore", "DATA", "--to", "NEW", "--databases", "-1"],
         ["backup", "DATA"],
         ["backup", "DATA", "NEW", "--list"],
         ["backup", "DATA", "NEW", "x"],
         ["backup", "DATA", "NEW", "--keep", "0"],
+        ["backup", "DATA", "NEW", "--keep-days", "nan"],
         ["backup", "DATA", "nosuchprotocol://x"],
+        ["backup", "DATA", ""],
+        ["backup", "", "NEW"],
+        ["backup", "DATA", "DATA"],
+        ["backup", "DATA", "INSIDE"],
+        ["backup", "DATA", "file://INSIDE"],
+        ["restore", "DATA", "--to", ""],
+        ["restore", "", "--to", "NEW"],
     ],
 )
 def test_a_wrong_command_line(
     words: list[str], data: History, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    places = {"DATA": data.data, "NEW": str(tmp_path / "new")}
+    inside = tmp_path / "link" / "inside"
+    inside.parent.symlink_to(data.data)
+    places = {"DATA": data.data, "NEW": str(tmp_path / "new"), "INSIDE": str(inside), "file://INSIDE": inside.as_uri()}
+    before = sorted(Path(data.data).rglob("*"))
     assert main([places.get(word, word) for word in words]) == 3
+    assert sorted(Path(data.data).rglob("*")) == before
     assert "Error: " in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
@@ -161,9 +178,29 @@ def test_backups_are_listed_verified_and_removed(
     assert main(["backup", data.data, str(destination), "--verify", "--keep", "1"]) == 2
     said = capsys.readouterr()
     assert f"{damaged.name} is damaged" in said.err
+    assert "remove it and back up again" in said.err
     assert "Removed" not in said.out
+    damaged.unlink()
+    assert main(["backup", data.data, str(destination), "--verify", "--keep", "1"]) == 0
+    capsys.readouterr()
     next((destination / "catalogues").iterdir()).write_text("{}")
     assert main(["backup", "--list", str(destination)]) == 2
+
+
+def test_what_is_no_object_is_left_alone_or_named(
+    data: History, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    destination = tmp_path / "backups"
+    assert main(["backup", data.data, str(destination)]) == 0
+    for folder in ("catalogues", "objects"):
+        (destination / folder / "20260101T000000.000Z-abcdef.json").mkdir()
+    assert main(["backup", data.data, str(destination), "--verify", "--keep", "1"]) == 0
+    assert main(["restore", str(destination), "--to", str(tmp_path / "new")]) == 0
+    pipe = destination / "catalogues" / "pipe.json"
+    os.mkfifo(pipe)
+    capsys.readouterr()
+    assert main(["backup", "--list", str(destination)]) == 3
+    assert capsys.readouterr().err == f"Error: {pipe}: It is no regular file\n"
 
 
 def test_nothing_is_not_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from durastore.persistence import commands as serializing
 from durastore.persistence import export, inspection
 from durastore.persistence.commands import PART
 from durastore.persistence.inspection import Choice, Entry, LoadedKeyspace, Statistics, Unusable, log_paths, replay_log
-from durastore.persistence.rdb import RdbWriter
+from durastore.persistence.rdb import RdbWriter, dump_functions
 from support.disks import Inode, MemoryDisk
 from support.logs import FOLDER, LAST, PREFIX, small_log
 from support.rdb import read_all, text
@@ -306,6 +306,49 @@ def test_an_export_whose_reader_leaves_ends_quietly(folder: Path, monkeypatch: p
     with open(writing, "w") as pipe:
         monkeypatch.setattr(sys, "stdout", pipe)
         assert main(["inspect", "--export", "jsonl", str(folder)]) == 3
+
+
+LIBRARY = "#!lua name=mine\nredis.register_function('mine', function() return 1 end)"
+
+
+def test_what_needs_a_server_is_no_damage_of_a_log(
+    folder: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    last = folder / LAST[1:]
+    data = last.read_bytes()
+    commands = [
+        request("CONFIG", "SET", "hz", 20), request("SAVE"), request("INFO"), request("CLIENT", "LIST"),
+        request("FUNCTION", "RESTORE", dump_functions([LIBRARY.encode()])), request("FLUSHALL"),
+        request("EVAL", "redis.call('SET', 'e', redis.call('TIME')[1])", 0),
+        request("EVAL", "redis.call('RESTORE', 'f', 0, redis.call('DUMP', 'e'))", 0),
+    ]  # fmt: skip
+    last.write_bytes(data + b"".join(commands))
+    assert main(["check", str(folder)]) == 0
+    assert main(["restore", str(folder), "--to", str(folder / "new")]) == 0
+    capsys.readouterr()
+    assert main(["inspect", "--export", "resp", str(folder)]) == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert LIBRARY in told.out
+    assert told.out.count("SET") == 2, "two keys"
+    last.write_bytes(data + request("SHUTDOWN"))
+    assert main(["check", str(folder)]) == 2
+    assert main(["inspect", str(folder)]) == 2
+    assert "'shutdown' ended the replay" in capsys.readouterr().err
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("words", [["inspect"], ["inspect", "--export", "jsonl"], ["check"], ["restore", "--list"]])
+def test_an_output_that_cannot_be_written_is_told_and_not_taken_for_damage(
+    words: list[str], folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main([*words, str(folder)]) == 3
+    assert capsys.readouterr().err == "Error: standard output cannot be written: No space left on device\n"
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main([*words, str(folder)]) == 3
+    assert capsys.readouterr().err == "Error: standard output is closed\n"
 
 
 def test_words_of_any_bytes() -> None:

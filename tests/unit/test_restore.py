@@ -85,8 +85,12 @@ def test_a_moment_that_is_not_recorded_is_refused_and_leaves_nothing() -> None:
     reader = Reader(history.disk)
     for at in (START, START + 9, START + 21, history.now + 1):
         with pytest.raises(RecordingError, match="is not recorded"):
+            restore(history, at, reader, "/missing")
+        assert not history.disk.exists("/missing")
+        history.disk.make_folder("/new")
+        with pytest.raises(RecordingError, match="is not recorded"):
             restore(history, at, reader)
-        assert lists_of(history.disk, "/new") == []
+        assert history.disk.list("/new") == []
     restored = restore(history, START + 10, reader)
     assert restored.copy.moment == START + 10
     assert lists_of(history.disk, "/new") == [
@@ -100,7 +104,7 @@ def test_a_folder_with_something_in_it_is_left_alone() -> None:
     history = History()
     history.disk.make_folder("/new")
     history.disk.names["/new/dump.rdb"] = Inode(b"mine")
-    with pytest.raises(RecordingError, match="is not empty: it holds dump"):
+    with pytest.raises(OSError, match="is not empty: it holds dump"):
         restore(history, None, Reader(history.disk))
     assert lists_of(history.disk, "/new") == ["dump.rdb"]
 
@@ -251,6 +255,7 @@ def test_every_disk_call_of_a_restore_fails_or_the_power_does() -> None:
             pass
         disk.fault = None
         assert disk.opened <= 1, "only the history's own file is open"
+        assert done or not disk.exists("/new") or disk.list("/new") == ["appendonlydir"]
         for after in [*afterwards, disk.after_power_failure()]:
             if after.exists(f"/new/appendonlydir/{PREFIX}.manifest"):
                 reader = Reader(after)

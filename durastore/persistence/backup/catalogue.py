@@ -120,7 +120,7 @@ def new_id(now: int) -> str:
 
 
 def parse_catalogue(name: str, data: bytes) -> Catalogue:
-    """Reads a catalogue.  Raises CatalogueError."""
+    """Reads the catalogue that an object of this name holds.  Raises CatalogueError."""
     try:
         document = json.loads(data)
         backup = document["backup"]
@@ -128,9 +128,11 @@ def parse_catalogue(name: str, data: bytes) -> Catalogue:
             raise CatalogueError(f"{name}: wrong checksum")
         if backup["format"] != FORMAT:
             raise CatalogueError(f"{name}: format {backup['format']} is not known to this version")
+        if catalogue_name(backup["id"]) != name:
+            raise CatalogueError(f"{name}: it was renamed, or copied: it tells of the backup {backup['id']}")
         found = [_generation(each) for each in backup["generations"]]
         return Catalogue(backup["id"], backup["created"], backup["server"], backup["source"], found)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CatalogueError(f"{name}: not a catalogue ({type(error).__name__}: {error})") from error
 
 

@@ -49,7 +49,10 @@ def fetch(store: Store, segment: Segment) -> bytes:
     """The content of a segment, which was verified.  Raises RecordingError and StoreError."""
     data = store.get(segment.object)
     if len(data) != segment.size or hashlib.sha256(data).hexdigest() != segment.sha256:
-        raise RecordingError(f"{store.name}/{segment.object} is damaged: its content has another checksum")
+        raise RecordingError(
+            f"{store.name}/{segment.object} is damaged: its content has another checksum. While the server still "
+            "has its data, remove it and back up again, which sends it anew"
+        )
     return data
 
 

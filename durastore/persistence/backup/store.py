@@ -5,6 +5,7 @@ A folder goes through the disk as all files do; every other URL goes through fss
 
 from __future__ import annotations
 
+import contextlib
 import os
 from abc import ABC, abstractmethod
 from typing import Any
@@ -50,15 +51,18 @@ class FolderStore(Store):
         return os.path.join(self.name, name)
 
     def sizes(self, folder: str) -> dict[str, int]:
-        """See Store.  What a crash left of a ``put`` does not count."""
+        """See Store.  What a crash left of a ``put`` does not count, nor does a folder, which is no object."""
         disk = self._disk
         path = self._path(folder)
+        sizes = {}
         try:
-            names = disk.list(path) if disk.exists(path) else []
-            whole = [name for name in names if not name.startswith(TEMPORARY_PREFIX)]
-            return {f"{folder}/{name}": disk.size(self._path(f"{folder}/{name}")) for name in whole}
+            for each in disk.list(path) if disk.exists(path) else []:
+                if not each.startswith(TEMPORARY_PREFIX):
+                    with contextlib.suppress(IsADirectoryError):
+                        sizes[f"{folder}/{each}"] = disk.size(os.path.join(path, each))
         except OSError as error:
-            raise _failure(path, error) from error
+            raise _failure(error.filename or path, error) from error
+        return sizes
 
     def get(self, name: str) -> bytes:
         """See Store."""
