@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -15,7 +17,7 @@ from durastore.persistence.backup.catalogue import Catalogue, Catalogues, read_c
 from durastore.persistence.backup.keeping import Removed, remove_old
 from durastore.persistence.backup.making import Transfer, make_backup
 from durastore.persistence.backup.reading import Verdict, Verifier
-from durastore.persistence.backup.store import Store, open_store
+from durastore.persistence.backup.store import FolderStore, Store, open_store
 from durastore.persistence.disk import RealDisk
 from durastore.persistence.recording import FolderRecording, RecordingError
 from durastore.persistence.restore import spell
@@ -75,10 +77,17 @@ def _check(places: tuple[str, ...], only_list: bool, verify: bool, keep: int | N
     alone = only_list or verify or keep is not None or keep_days is not None
     if len(places) not in ((1, 2) if alone and not only_list else (1,) if only_list else (2,)):
         raise click.UsageError("Give SOURCE and DESTINATION; with --list, DESTINATION alone.")
+    if "" in places:
+        raise click.UsageError("SOURCE and DESTINATION must not be empty.")
+    if keep_days is not None and math.isnan(keep_days):
+        raise click.UsageError("--keep-days: give a number of days.")
 
 
 def _make(source: str, store: Store, as_json: bool) -> dict[str, Any]:
     recording = FolderRecording(RealDisk(), os.path.abspath(source), current_moment)
+    # A data folder with catalogues in it is taken for a backup, too.
+    if isinstance(store, FolderStore) and Path(store.name).resolve().is_relative_to(Path(source).resolve()):
+        raise click.UsageError(f"{store.name} is within {source}: the backup would be lost with the data.")
     catalogue, transfer = make_backup(recording, store, current_moment(), f"durastore {durastore.__version__}")
     if not as_json:
         _tell_made(catalogue, transfer)

@@ -75,6 +75,8 @@ def command(
     """Restores, or lists."""
     if only_list == (target is not None):
         raise click.UsageError("Give either --list or --to FOLDER.")
+    if "" in (source, target):
+        raise click.UsageError("SOURCE and FOLDER must not be empty.")
 
     def work() -> int:
         store = stored_at(source)

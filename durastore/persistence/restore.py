@@ -6,6 +6,7 @@ a folder in which there is no log, or all of it.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -146,7 +147,7 @@ class Restore:
     def _demand_empty(self) -> None:
         there = [name for name in self._disk.list(self._folder) if name not in _NOTHING]
         if there:
-            raise RecordingError(f"{self._folder} is not empty: it holds {', '.join(there[:3])}")
+            raise OSError(errno.ENOTEMPTY, f"It is not empty: it holds {', '.join(there[:3])}", self._folder)
 
     def _clean(self) -> None:
         if not self._disk.exists(self._staging):

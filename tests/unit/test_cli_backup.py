@@ -73,8 +73,8 @@ def test_a_restore_tells_what_it_did(data: History, tmp_path: Path, capsys: pyte
     assert f"from {spelled(START + 2000)} on\n" in said
     assert f"durastore --dir {target} --appendonly yes" in said
     again = ["restore", data.data, "--to", str(target), "--json"]
-    assert main(again) == 1
-    assert "is not empty" in capsys.readouterr().err
+    assert main(again) == 3
+    assert f"{target}: It is not empty: it holds appendonlydir" in capsys.readouterr().err
     again[3] = str(tmp_path / "other")
     assert main([*again, "--no-verify"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -126,14 +126,26 @@ def test_damage_has_a_status_of_its_own(data: History, tmp_path: Path, capsys: p
         ["backup", "DATA", "NEW", "--list"],
         ["backup", "DATA", "NEW", "x"],
         ["backup", "DATA", "NEW", "--keep", "0"],
+        ["backup", "DATA", "NEW", "--keep-days", "nan"],
         ["backup", "DATA", "nosuchprotocol://x"],
+        ["backup", "DATA", ""],
+        ["backup", "", "NEW"],
+        ["backup", "DATA", "DATA"],
+        ["backup", "DATA", "INSIDE"],
+        ["backup", "DATA", "file://INSIDE"],
+        ["restore", "DATA", "--to", ""],
+        ["restore", "", "--to", "NEW"],
     ],
 )
 def test_a_wrong_command_line(
     words: list[str], data: History, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    places = {"DATA": data.data, "NEW": str(tmp_path / "new")}
+    inside = tmp_path / "link" / "inside"
+    inside.parent.symlink_to(data.data)
+    places = {"DATA": data.data, "NEW": str(tmp_path / "new"), "INSIDE": str(inside), "file://INSIDE": inside.as_uri()}
+    before = sorted(Path(data.data).rglob("*"))
     assert main([places.get(word, word) for word in words]) == 3
+    assert sorted(Path(data.data).rglob("*")) == before
     assert "Error: " in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 

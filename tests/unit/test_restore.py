@@ -104,7 +104,7 @@ def test_a_folder_with_something_in_it_is_left_alone() -> None:
     history = History()
     history.disk.make_folder("/new")
     history.disk.names["/new/dump.rdb"] = Inode(b"mine")
-    with pytest.raises(RecordingError, match="is not empty: it holds dump"):
+    with pytest.raises(OSError, match="is not empty: it holds dump"):
         restore(history, None, Reader(history.disk))
     assert lists_of(history.disk, "/new") == ["dump.rdb"]
 
