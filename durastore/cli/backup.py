@@ -88,6 +88,9 @@ def _make(source: str, store: Store, as_json: bool) -> dict[str, Any]:
     if isinstance(store, FolderStore) and Path(store.name).resolve().is_relative_to(Path(source).resolve()):
         raise click.UsageError(f"{store.name} is within {source}: the backup would be lost with the data.")
     recording = FolderRecording(RealDisk(), os.path.abspath(source), current_moment)
+    # A data folder with catalogues in it is taken for a backup, too.
+    if isinstance(store, FolderStore) and Path(store.name).resolve().is_relative_to(Path(source).resolve()):
+        raise click.UsageError(f"{store.name} is within {source}: the backup would be lost with the data.")
     catalogue, transfer = make_backup(recording, store, current_moment(), f"durastore {durastore.__version__}")
     if not as_json:
         _tell_made(catalogue, transfer)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from durastore.cli.moment import current_moment
 from durastore.cli.offline import DATABASES, offline_engine, progress_bar, read_conf, targets_of, total_size
+from durastore.cli.tools import Failure
 from durastore.commands.encoding import encoding_of
 from durastore.commands.memory import memory_of
 from durastore.config import table as directives
@@ -110,8 +111,7 @@ def command(
                 for entry in entries:
                     figures.add(entry)
     except Unusable as error:
-        click.echo(f"Damaged: {error}.", err=True)
-        return _DAMAGED
+        raise Failure(f"Damaged: {error}.", _DAMAGED) from error
     except OSError as error:
         raise click.ClickException(f"{target.path}: {error.strerror or error}") from error
     if as_json and export is None:

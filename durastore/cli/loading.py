@@ -9,7 +9,7 @@ import click
 
 from durastore.cli.moment import current_moment
 from durastore.cli.offline import offline_engine
-from durastore.cli.tools import FAILED
+from durastore.cli.tools import Failure
 from durastore.persistence.aof.log import LogSettings
 from durastore.persistence.aof.manifest import AofError
 from durastore.persistence.backup.store import StoreError
@@ -62,20 +62,15 @@ def spell_size(size: int) -> str:
 
 
 def settle(work: Callable[[], int]) -> int:
-    """Does a tool's work and returns its exit status, after it has told people what went wrong."""
+    """Does a tool's work and returns its exit status.  Raises click's error, with the status, where it goes wrong."""
     try:
         return work()
     except RecordingError as error:
-        return _fail(error, NOT_RECORDED)
+        raise Failure(str(error), NOT_RECORDED) from error
     except (AofError, LoadError) as error:
-        return _fail(error, DAMAGED)
-    except (StoreError, OSError) as error:
-        return _fail(error, FAILED)
-
-
-def _fail(error: Exception, status: int) -> int:
-    reason = str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        reason = f"{error.filename}: {error.strerror}"
-    click.echo(f"Error: {reason}", err=True)
-    return status
+        raise Failure(str(error), DAMAGED) from error
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        reason = str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
+        raise click.ClickException(reason) from error

@@ -1,7 +1,8 @@
 """The offline tools: ``durastore TOOL ...``.
 
 A tool's command returns its exit status; where it returns none the status is 0.  For each tool 3 means that the
-command line was wrong or that something could not be read.
+command line was wrong or that something could not be read.  What ends a tool early is told here, as JSON too where
+``--json`` asks for that.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import json
 import os
 import sys
 from typing import IO, TYPE_CHECKING
@@ -36,6 +38,14 @@ class _Tools(click.Group):
         command = importlib.import_module(f"durastore.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+
+class Failure(click.ClickException):
+    """What ends a tool with a status that is not ``FAILED``."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class _OutputError(Exception):
@@ -66,6 +76,16 @@ class _Output(io.RawIOBase):
         return memoryview(data).nbytes
 
 
+def _run(argv: list[str]) -> object:
+    try:
+        return _Tools("durastore", context_settings=_SETTINGS).main(argv, "durastore", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        if "--json" in argv:
+            click.echo(json.dumps({"error": error.format_message()}))
+        return error.status if isinstance(error, Failure) else FAILED
+
+
 def run(argv: list[str]) -> int:
     """Runs a tool with its arguments; the exit status."""
     # A file that the tool opens would take the place of an output that is closed.
@@ -76,11 +96,8 @@ def run(argv: list[str]) -> int:
     output = io.BufferedWriter(_Output(real.buffer))
     try:
         with contextlib.redirect_stdout(io.TextIOWrapper(output, real.encoding, real.errors)):
-            status = _Tools("durastore", context_settings=_SETTINGS).main(argv, "durastore", standalone_mode=False)
+            status = _run(argv)
             sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
-        return FAILED
     except _OutputError as error:
         # What is left must not be written when the process ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), real.fileno())

@@ -203,6 +203,32 @@ def test_what_is_no_object_is_left_alone_or_named(
     assert capsys.readouterr().err == f"Error: {pipe}: It is no regular file\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["check", "GONE"], 3),
+        (["check", "DATA", "--colour"], 3),
+        (["inspect", "GONE"], 3),
+        (["inspect", "DATA"], 2),
+        (["restore", "EMPTY", "--list"], 1),
+        (["restore", "GONE", "--list"], 3),
+        (["restore", "DATA", "--to", "NEW"], 2),
+        (["backup", "EMPTY", "NEW"], 1),
+    ],
+)
+def test_errors_are_told_as_json_where_that_is_asked_for(
+    words: list[str], status: int, data: History, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    path = Path(data.writer.path)
+    path.write_bytes(path.read_bytes().replace(b"SET", b"GET"))
+    places = {"DATA": data.data, **{name: str(tmp_path / name.lower()) for name in ("GONE", "EMPTY", "NEW")}}
+    assert main([*(places.get(word, word) for word in words), "--json"]) == status
+    told = capsys.readouterr()
+    error = json.loads(told.out)["error"]
+    assert f"Error: {error}\n" in told.err
+
+
 def test_nothing_is_not_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backup", "--verify", str(tmp_path / "nothing")]) == 1
     assert "There is no backup in" in capsys.readouterr().err
