@@ -9,10 +9,10 @@ from durastore.commands.arguments import database_argument
 from durastore.commands.client import Client
 from durastore.commands.client_line import describe
 from durastore.commands.errors import NOT_AN_INTEGER, CommandError, wrong_arity
-from durastore.commands.identity import REDIS_VERSION
 from durastore.commands.monitor import stop_monitoring
 from durastore.commands.spec import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, NOT_QUEUED, STALE, SUBSCRIBED, command
 from durastore.commands.transactions import leave_transaction
+from durastore.protocol.identity import REDIS_VERSION
 from durastore.protocol.numbers import NotANumber, parse_int
 
 _WRONG_PASSWORD: Final = b"WRONGPASS invalid username-password pair or user is disabled."

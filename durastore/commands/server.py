@@ -7,7 +7,6 @@ from typing import Final
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import SYNTAX, CommandError
-from durastore.commands.identity import REDIS_VERSION
 from durastore.commands.spec import (
     ADMIN,
     ALLOW_BUSY,
@@ -21,6 +20,7 @@ from durastore.commands.spec import (
     STALE,
     command,
 )
+from durastore.protocol.identity import REDIS_VERSION
 
 _ADMINISTRATIVE: Final = ADMIN | NOSCRIPT | LOADING | STALE
 

@@ -14,12 +14,12 @@ from collections.abc import Callable
 
 import trio
 
-from durastore.commands.identity import REDIS_VERSION
 from durastore.engine.engine import Engine
 from durastore.keyspace.keyspace import Keyspace
 from durastore.persistence.disk import TEMPORARY_PREFIX, Disk, File
 from durastore.persistence.serializer import Serializer
 from durastore.persistence.snapshot import Snapshot
+from durastore.protocol.identity import REDIS_VERSION
 
 log = logging.getLogger("durastore.persistence")
 

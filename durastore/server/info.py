@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import durastore
 from durastore.commands import access
 from durastore.commands.channels import CHANNEL, PATTERN, SHARD
-from durastore.commands.identity import REDIS_VERSION
 from durastore.commands.memory import table_overhead
 from durastore.commands.tablerow import Command
 from durastore.config import Config
 from durastore.config import table as directives
 from durastore.config.tls import TLS_PORT
 from durastore.keyspace.database import Database
+from durastore.protocol.identity import REDIS_VERSION
 from durastore.server.doctor import Condition
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from mypy_extensions import i64
 from durastore.commands import permissions, programs
 from durastore.commands.client import Client
 from durastore.commands.errors import CommandError
-from durastore.commands.identity import REDIS_VERSION
 from durastore.commands.spec import DENYOOM, MAY_REPLICATE, NOSCRIPT, WRITE
 from durastore.commands.tablerow import Command
 from durastore.engine.memory import OOM
 from durastore.engine.scripting.interpreter import Interpreter, memory_error
+from durastore.protocol.identity import REDIS_VERSION
 from durastore.protocol.numbers import format_digits, format_double
 
 if TYPE_CHECKING:
