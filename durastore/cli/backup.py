@@ -84,9 +84,6 @@ def _check(places: tuple[str, ...], only_list: bool, verify: bool, keep: int | N
 
 
 def _make(source: str, store: Store, as_json: bool) -> dict[str, Any]:
-    # A data folder with catalogues in it is taken for a backup, too.
-    if isinstance(store, FolderStore) and Path(store.name).resolve().is_relative_to(Path(source).resolve()):
-        raise click.UsageError(f"{store.name} is within {source}: the backup would be lost with the data.")
     recording = FolderRecording(RealDisk(), os.path.abspath(source), current_moment)
     # A data folder with catalogues in it is taken for a backup, too.
     if isinstance(store, FolderStore) and Path(store.name).resolve().is_relative_to(Path(source).resolve()):
