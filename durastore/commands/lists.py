@@ -15,11 +15,6 @@ from durastore.commands.spec import DENYOOM, FAST, READONLY, WRITE, command
 from durastore.keyspace.list_nodes import NO_LIMIT
 from durastore.keyspace.lists import List
 from durastore.protocol.numbers import INT64_MIN, NotANumber, parse_int
-from durastore.protocol.reply import Reply
-
-# So many elements of a long reply are held at a time; of a very long one a part of it, as each batch is looked up anew.
-_BATCH: Final = 512
-_BATCHES: Final = 64
 
 
 def find_list(client: Client, key: bytes) -> List | None:
@@ -81,23 +76,17 @@ def write_range(client: Client, value: List, start: i64, count: i64, reverse: bo
     reply = client.reply
     reply.array(count)
     if reverse:
-        _write_backwards(reply, value, start, count)
+        for run in reversed(list(value.runs(start, count))):
+            items: list[bytes] = []
+            run.collect(items)
+            items.reverse()
+            reply.bulk_elements(items)
         return
     for run in value.runs(start, count):
         if run.count:
             reply.raw(packed_bulks(run.packed, run.pos, run.count))
         else:
             reply.bulk_elements(run.items)
-
-
-def _write_backwards(reply: Reply, value: List, start: i64, count: i64) -> None:
-    batch: i64 = max(count // _BATCHES, _BATCH)
-    while count > 0:
-        part: i64 = count if count < batch else batch
-        items = value.slice(start + count - part, part)
-        items.reverse()
-        reply.bulk_elements(items)
-        count -= part
 
 
 def positive_argument(text: bytes, least: i64, complaint: bytes) -> i64:

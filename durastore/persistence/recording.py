@@ -26,6 +26,8 @@ from durastore.persistence.rdb.format import MAGIC
 ATTEMPTS: Final = 10
 _SNAPSHOT: Final = "dump.rdb"
 _HEAD: Final = 64
+# A base says in seconds when it began; what is no number of eleven digits is no moment.
+_NO_MOMENT: Final = 10**11
 
 T = TypeVar("T")
 
@@ -151,7 +153,8 @@ def _ctime(reader: RdbReader) -> int:
     except RdbError:
         # A damaged file is noticed when it is copied.
         return 0
-    return reader.aux_number(b"ctime") * 1000
+    seconds = reader.aux_number(b"ctime")
+    return seconds * 1000 if seconds < _NO_MOMENT else 0
 
 
 def find_manifest(disk: Disk, folder: str) -> str:

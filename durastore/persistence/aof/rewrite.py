@@ -315,8 +315,7 @@ class Rewriter:
             with scope:
                 async with self._changing:
                     manifest = await trio.to_thread.run_sync(self._prepare)
-                    while self._log.sealing:
-                        await trio.sleep(SEALING_LOOK)
+                    await self._until_sealed()
                     # From here to the next await nobody else runs: the log holds every effect so far in its old
                     # file, and the snapshot and the new file begin at the same moment.
                     self._manifest = manifest
@@ -372,10 +371,13 @@ class Rewriter:
             store_manifest(self._disk, self._settings.folder, self._settings.filename, manifest)
         return manifest
 
-    async def _seal(self) -> None:
-        """Has the manifest tell how long the file is that the log has left, when that is on disk."""
+    async def _until_sealed(self) -> None:
         while self._log.sealing:
             await trio.sleep(SEALING_LOOK)
+
+    async def _seal(self) -> None:
+        """Has the manifest tell how long the file is that the log has left, when that is on disk."""
+        await self._until_sealed()
         if self._log.reliable():
             manifest = self._manifest.copy()
             await trio.to_thread.run_sync(self._store_with_sizes, manifest)
