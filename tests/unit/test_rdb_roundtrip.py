@@ -17,6 +17,7 @@ from durastore.keyspace.sorted_sets import SortedSet
 from durastore.keyspace.streams import Stream
 from durastore.keyspace.values import RawString
 from durastore.persistence.rdb import RdbError, RdbReader, RdbWriter, dump_value, load_dump
+from durastore.persistence.recording import _ctime
 from support.rdb import describe_value, scores_of
 from support.values import hash_of, set_of, zset_of
 
@@ -211,3 +212,28 @@ def test_a_type_that_is_none_is_refused() -> None:
 def test_restore_of_a_wrong_footer(payload: bytes) -> None:
     with pytest.raises(RdbError, match="version or checksum"):
         load_dump(payload)
+
+
+@pytest.mark.parametrize(
+    ("told", "number"),
+    [
+        (b"0", 0),
+        (b"1700000000", 1700000000),
+        (b"9" * 19, 10**19 - 1),
+        (b"9" * 20, 0),
+        (b"-1", 0),
+        (b"7.2", 0),
+        (b"", 0),
+    ],
+)
+def test_numbers_among_the_auxiliary_fields(told: bytes, number: int) -> None:
+    writer = RdbWriter(True, True)
+    writer.begin([(b"ctime", told)])
+    writer.end()
+    data = writer.take()
+    reader = RdbReader(io.BytesIO(data), len(data))
+    reader.read_header()
+    assert not reader.next_entry()
+    assert reader.aux_number(b"ctime") == number
+    assert reader.aux_number(b"used-mem") == 0
+    assert _ctime(RdbReader(io.BytesIO(data), len(data))) == (number * 1000 if number < 10**11 else 0)
