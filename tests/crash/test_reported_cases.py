@@ -148,7 +148,6 @@ def test_a_save_takes_no_second_copy_of_the_data(start_durastore: Starter, comma
 
     fill("a")
     full = memory(server, "VmRSS")
-    server.call("CONFIG", "SET", "snapshot-cpu-percent", "20")
     Path(f"/proc/{server.pid}/clear_refs").write_text("5")
     server.call(command)
     field = {"BGSAVE": "rdb_bgsave_in_progress", "BGREWRITEAOF": "aof_rewrite_in_progress"}[command]

@@ -16,31 +16,31 @@ Starter = Callable[..., Server]
 # How far used_memory may be from the truth, either way: it knows nothing of the allocator's own losses.
 FACTOR = 1.3 if durastore.compiled() else 2.2
 
-# Requests that make about 6 MB of data of one kind each.
+# Requests that make 6 MB of data and more of one kind each: the allocator has a few hundred kilobytes to begin with.
 DATASETS: dict[str, Callable[[], Iterator[bytes]]] = {
     "small strings": lambda: (request("SET", f"key:{i}", f"value:{i}") for i in range(160_000)),
     "strings": lambda: (request("SET", f"key:{i}", "x" * 4000) for i in range(1600)),
-    "expiring": lambda: (request("SET", f"key:{i}", f"value:{i}", "EX", 10**6) for i in range(40_000)),
+    "expiring": lambda: (request("SET", f"key:{i}", f"value:{i}", "EX", 10**6) for i in range(120_000)),
     "small hashes": lambda: (
         request("HSET", f"key:{i}", *(f"{n}{j}:{i}" for j in range(8) for n in ("field", "value")))
         for i in range(25_000)
     ),
     "a large hash": lambda: (
         request("HSET", "key", *(f"{n}{j}" for j in range(i, i + 50) for n in ("field", "value")))
-        for i in range(0, 100_000, 50)
+        for i in range(0, 200_000, 50)
     ),
     "lists": lambda: (
         request("RPUSH", f"key:{i % 20}", *(f"element:{i + j}" for j in range(50))) for i in range(0, 400_000, 50)
     ),
     "a large set": lambda: (
-        request("SADD", "key", *(f"member:{i + j}" for j in range(50))) for i in range(0, 120_000, 50)
+        request("SADD", "key", *(f"member:{i + j}" for j in range(50))) for i in range(0, 240_000, 50)
     ),
     "sorted sets": lambda: (
         request("ZADD", f"key:{i % 20}", *(w for j in range(50) for w in (i + j, f"member:{i + j}")))
-        for i in range(0, 60_000, 50)
+        for i in range(0, 120_000, 50)
     ),
     "streams": lambda: (
-        request("XADD", f"key:{i % 20}", f"{i + 1}-1", "field", "value" * 10, "other", f"{i}") for i in range(60_000)
+        request("XADD", f"key:{i % 20}", f"{i + 1}-1", "field", "value" * 10, "other", f"{i}") for i in range(160_000)
     ),
 }
 
