@@ -75,7 +75,8 @@ class Hub:
         self.touched: list[Connection] = []
         self.gate: deque[Gated] = deque()
         self.resumable: list[Connection] = []
-        self.held: list[Connection] = []
+        # Whose requests CLIENT PAUSE holds back, in the order in which they came.
+        self.held: dict[Connection, None] = {}
         self.normal_limit = OutputLimit(0, 0, 0)
         self.pubsub_limit = OutputLimit(0, 0, 0)
         self.memory = ClientMemory(engine.memory)
@@ -294,7 +295,7 @@ class Hub:
             self._go_on(connection)
         if session.held:
             if session.waiting is None:
-                self.held.append(connection)
+                self.held[connection] = None
             self._set_interest(connection)
         elif not connection.interest & _READ:
             self._set_interest(connection)
@@ -388,8 +389,9 @@ class Hub:
         waits_for_room = connection.session.output_full and not connection.resuming and connection.gated == 0
         if connection.outgoing or waits_for_room:
             interest = interest | _WRITE
-        if connection.session.held:
-            # Nothing is read while a request waits, but the peer may leave.
+        session = connection.session
+        if session.held and session.parser.held() >= RECEIVE:
+            # So much is read behind a request that waits, and no more; but the peer may leave.
             interest = interest | select.EPOLLRDHUP
         elif connection.outgoing_bytes <= OUTPUT_LIMIT and not connection.client.closing:
             interest = interest | _READ
@@ -443,11 +445,10 @@ class Hub:
     def resume_held(self) -> None:
         """Runs what CLIENT PAUSE held back."""
         waiting = self.held
-        self.held = []
+        self.held = {}
         for connection in waiting:
-            if not connection.closed and connection.session.held and connection.session.waiting is None:
-                self._run_again(connection)
-                self._set_interest(connection)
+            self._run_again(connection)
+            self._set_interest(connection)
 
     def _run_again(self, connection: Connection) -> None:
         before = len(self.engine.journal.out)
@@ -562,6 +563,7 @@ class Hub:
         connection.sock.close()
         connection.outgoing.clear()
         self.memory.forget(connection)
+        self.held.pop(connection, None)
         if connection.over_soft_since:
             del self.over_soft[connection]
 

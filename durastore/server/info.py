@@ -100,16 +100,13 @@ def _clients(server: Server) -> Fields:
     connections = list(server.hub.connections.values())
     blocking = server.engine.blocking
     keys, keys_without = blocking.keys()
-    # CLIENT PAUSE holds them; one who has waited for a key meanwhile counts there.
-    held = {each.client.id for each in server.hub.held if not each.closed and each.session.held}
-    paused = len(held.difference(blocking.blocked))
     return [
         ("connected_clients", len(connections)),
         ("cluster_connections", 0),
         ("maxclients", server.config[directives.MAX_CLIENTS]),
         ("client_recent_max_input_buffer", max((each.session.parser.buffered() for each in connections), default=0)),
         ("client_recent_max_output_buffer", max((int(each.outgoing_bytes) for each in connections), default=0)),
-        ("blocked_clients", len(blocking.blocked) + paused),
+        ("blocked_clients", len(blocking.blocked) + len(server.hub.held)),
         ("tracking_clients", len(server.engine.tracking.clients)),
         ("clients_in_timeout_table", blocking.timeouts()),
         ("total_blocking_keys", keys),
