@@ -37,6 +37,13 @@ class JournalSink:
         """Whether replies are to wait until what was appended is durable."""
         raise NotImplementedError
 
+    def gathers(self) -> bool:
+        """Whether what is appended waits for more, from those who were answered last, to share an fsync with it."""
+        return False
+
+    def gathered(self) -> None:
+        """Ends that: no more is to be expected."""
+
 
 @final
 class Journal:

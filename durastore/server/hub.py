@@ -74,6 +74,8 @@ class Hub:
         self.watched: dict[int, Callable[[], None]] = {}
         self.touched: list[Connection] = []
         self.gate: deque[Gated] = deque()
+        # How many of those who were answered by the last fsync have not come back yet.
+        self.awaited: i64 = 0
         self.resumable: list[Connection] = []
         # Whose requests CLIENT PAUSE holds back, in the order in which they came.
         self.held: dict[Connection, None] = {}
@@ -124,7 +126,7 @@ class Hub:
 
     def has_own_work(self) -> bool:
         """Whether the next wake has something to do even if no socket is ready."""
-        return len(self.resumable) > 0 or len(self.touched) > 0
+        return len(self.resumable) > 0 or len(self.touched) > 0 or self.log.gathers()
 
     def serve(self, patience: float, limit: float) -> None:
         """Wakes until nothing comes within ``patience``, or ``limit`` has passed (both in seconds)."""
@@ -140,7 +142,10 @@ class Hub:
         """One wake; False where nothing was there to do, and nothing came within so many seconds."""
         events = self.poll(0.0 if self.resumable or self.touched else patience, EVENTS_PER_TURN)
         if not events and not self.resumable and not self.touched:
-            return False
+            if not self.log.gathers():
+                return False
+            self.log.gathered()
+            return True
         # After the wait: nothing is dated before it was sent.
         self.woken = self.clock()
         now: i64 = self.woken // 1_000_000
@@ -259,6 +264,7 @@ class Hub:
                     self.drop(connection)
         if touched:
             self.touched = []
+            self.awaited -= len(touched)
             gated = len(self.gate) > 0 or self.log.wait_for_disk()
             for connection in touched:
                 connection.touched = False
@@ -270,6 +276,8 @@ class Hub:
                     self._flush(connection, gated)
             if self.engine.blocking.for_log:
                 self._look_after_log()
+        if self.awaited <= 0 and self.log.gathers():
+            self.log.gathered()
         if self.memory.exceeded():
             self._evict_clients()
 
@@ -487,6 +495,7 @@ class Hub:
         if self.engine.blocking.for_log:
             self._look_after_log()
         gate = self.gate
+        self.awaited = 0
         while gate and gate[0].offset <= durable:
             gated = gate.popleft()
             connection = gated.connection
@@ -494,6 +503,8 @@ class Hub:
             connection.outgoing_bytes -= len(gated.data)
             if connection.closed:
                 continue
+            if connection.gated == 0:
+                self.awaited += 1
             self._send(connection, gated.data)
             if connection.client.closing and not connection.gated and not connection.outgoing:
                 self.drop(connection)

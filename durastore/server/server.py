@@ -108,7 +108,7 @@ class Server:
         self.tls = TlsListeners(self)
         self.listeners = Listeners(self)
         self.http = Http(self)
-        self.hub.watch(self.log.thread.watched, self.log.sync_ended)
+        self.hub.watch(self.log.thread.watched, lambda: self.log.sync_ended(len(self.hub.gate)))
         self.alarm = Alarm(self.hub, self._time_up)
         self.engine.blocking.waker = self.alarm
         self.engine.programs.runner.while_busy = self.hub.serve_busy

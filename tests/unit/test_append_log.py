@@ -86,13 +86,17 @@ def settings(no_fsync_on_rewrite: bool = False) -> LogSettings:
 class SlowThread(SyncThread):
     """Ends its fsyncs when the test says so."""
 
-    def __init__(self, quick: bool) -> None:
+    def __init__(self, quick: bool, expected: int = 0) -> None:
         super().__init__()
         self.alive = True
         self._quick = quick
+        self._expected = expected
 
     def quick(self) -> bool:
         return self._quick
+
+    def expected(self) -> int:
+        return self._expected
 
     def begin(self, job: SyncJob) -> None:
         self.job = job
@@ -195,13 +199,13 @@ def test_it_is_told_once_that_what_was_gathered_left_half_a_stretch() -> None:
     """And who wrote before that is answered first: it is on disk."""
     disk = SmallDisk()
     log, events = opened(disk, SlowThread(quick=False))
-    log.sync_ended()
+    log.sync_ended(0)
     assert log.append(command(1), 1)
     assert log.append(command(2), 2)
     disk.file.room = len(disk.file.data) + 20
     disk.file.cut_error = errno.EIO
     events.clear()
-    log.sync_ended()
+    log.sync_ended(0)
     assert not log.trusted
     first = f"durable {len(command(1))}"
     assert events.count("failure") == 1
@@ -285,7 +289,7 @@ def test_a_file_that_lost_pages_is_not_synced_again() -> None:
 def test_what_comes_during_an_fsync_shares_one_write_and_the_next_fsync() -> None:
     disk = SmallDisk()
     log, events = opened(disk, SlowThread(quick=False))
-    log.sync_ended()
+    log.sync_ended(0)
     assert log.append(command(1), 1)
     during = disk.file.data
     assert log.append(command(2), 2)
@@ -293,25 +297,73 @@ def test_what_comes_during_an_fsync_shares_one_write_and_the_next_fsync() -> Non
     assert log.wait_for_disk()
     assert disk.file.data == during
     events.clear()
-    log.sync_ended()
+    log.sync_ended(0)
     assert events == [f"durable {len(command(1))}"]
     assert replay(disk.file.data) == [command(1), command(2) + command(3)]
     before = disk.file.syncs
-    log.sync_ended()
+    log.sync_ended(0)
     assert disk.file.syncs == before + 1
     assert events[-1] == f"durable {3 * len(command(1))}"
     assert not log.wait_for_disk()
 
 
+def test_a_slow_fsync_waits_for_those_who_were_answered_by_the_one_before() -> None:
+    """Or clients that write again and again would fall into two groups that wait for each other's fsyncs."""
+    disk = SmallDisk()
+    log, events = opened(disk, SlowThread(quick=False, expected=10**9))
+    log.sync_ended(0)
+    log.gathered()
+    assert log.append(command(1), 1)
+    assert log.append(command(2), 2)
+    before = disk.file.data
+    log.sync_ended(1)
+    assert events[-1] == f"durable {len(command(1))}", "nobody waits longer for an answer than before"
+    assert log.gathers()
+    assert log.append(command(3), 3)
+    assert log.wait_for_disk()
+    assert disk.file.data == before
+    log.gathered()
+    assert not log.gathers()
+    assert replay(disk.file.data) == [command(i) for i in (1, 2, 3)]
+    log.sync_ended(2)
+    assert events[-1] == f"durable {3 * len(command(1))}"
+
+
+def test_nobody_is_waited_for_longer_than_it_is_worth() -> None:
+    disk = SmallDisk()
+    thread = SlowThread(quick=False, expected=10**9)
+    log, _ = opened(disk, thread)
+    log.sync_ended(25_001)
+    assert not log.gathers(), "to serve so many takes as long as the fsync"
+    assert log.append(command(1), 1)
+    log.sync_ended(1)
+    assert log.gathers()
+    log._gather_until = 0.0
+    assert log.append(command(2), 2)
+    assert thread.busy, "half the time of an fsync has passed"
+    assert replay(disk.file.data) == [command(1), command(2)]
+
+
+def test_a_log_that_is_flushed_waits_for_nobody() -> None:
+    disk = SmallDisk()
+    log, events = opened(disk, SlowThread(quick=False, expected=10**9))
+    log.sync_ended(0)
+    assert log.gathers()
+    assert log.append(command(1), 1)
+    assert log.flush_now()
+    assert not log.gathers()
+    assert events[-1] == f"durable {len(command(1))}"
+
+
 def test_who_waits_is_cut_off_where_what_was_gathered_cannot_be_written() -> None:
     disk = SmallDisk()
     log, events = opened(disk, SlowThread(quick=False))
-    log.sync_ended()
+    log.sync_ended(0)
     assert log.append(command(1), 1)
     assert log.append(command(2), 2)
     disk.file.room = 0
     events.clear()
-    log.sync_ended()
+    log.sync_ended(0)
     assert events[:3] == ["state", f"durable {len(command(1))}", "failure"]
     assert events.count("failure") == 1
     disk.file.room = 1 << 30
@@ -323,7 +375,7 @@ def test_who_waits_is_cut_off_where_a_write_fails_that_no_fsync_was_to_follow() 
     """no-appendfsync-on-rewrite: a save begins while writes wait for an fsync to end, and then the disk is full."""
     disk = SmallDisk()
     log, events = opened(disk, SlowThread(quick=False))
-    log.sync_ended()
+    log.sync_ended(0)
     assert log.append(command(1), 1)
     assert log.append(command(2), 2)
     log.settings = settings(no_fsync_on_rewrite=True)

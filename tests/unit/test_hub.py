@@ -19,6 +19,7 @@ class Log(JournalSink):
 
     def __init__(self) -> None:
         self.waits = False
+        self.gathering = False
 
     def append(self, data: bytes, now: int) -> bool:
         return True
@@ -31,6 +32,12 @@ class Log(JournalSink):
 
     def wait_for_disk(self) -> bool:
         return self.waits
+
+    def gathers(self) -> bool:
+        return self.gathering
+
+    def gathered(self) -> None:
+        self.gathering = False
 
 
 class Door(Gatekeeper):
@@ -102,3 +109,28 @@ def test_a_pipeline_goes_on_when_a_huge_reply_had_to_wait_for_the_disk(scene: Sc
     scene.log.waits = False
     scene.hub.release(1)
     assert scene.serve() == HUGE_REPLY + b"+PONG\r\n"
+
+
+def test_the_log_waits_for_those_who_were_answered_until_they_have_come_back(scene: Scene) -> None:
+    scene.log.waits = True
+    scene.peer.sendall(request(b"PING"))
+    assert scene.serve() == b""
+    scene.log.gathering = True
+    scene.hub.release(1)
+    assert scene.hub.has_own_work()
+    assert scene.hub.awaited == 1
+    scene.hub.awaited = 2
+    scene.peer.sendall(request(b"PING"))
+    assert scene.hub.turn(0.0)
+    assert scene.log.gathering, "another one is not back yet"
+    scene.peer.sendall(request(b"PING"))
+    assert scene.hub.turn(0.0)
+    assert not scene.log.gathering
+
+
+def test_the_log_waits_no_longer_when_nobody_comes(scene: Scene) -> None:
+    scene.log.gathering = True
+    scene.hub.awaited = 1
+    assert scene.hub.turn(0.0)
+    assert not scene.log.gathering
+    assert not scene.hub.turn(0.0)

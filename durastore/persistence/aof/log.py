@@ -3,7 +3,8 @@
 Replies leave after ``append``; under ``appendfsync always`` they wait until ``durable`` has reached their offset.  A
 disk that takes no longer for an fsync than a hand-over to a thread is waited for.  With any other the fsyncs run in a
 thread of their own (``syncing``), while the next wakes go on: all that arrived during one fsync shares one write and
-the next fsync (group commit).
+the next fsync (group commit).  Before a slow one begins, those who were just answered are waited for, for a moment: or
+clients that write again and again would fall into two groups, each of which waits while the other's fsync runs.
 
 A failure is never taken for success.  What could not be written is kept and tried again, and writes are refused until
 it is in the file.  After a failed fsync nobody knows which pages are on disk, so the file is not trusted again: a
@@ -30,6 +31,11 @@ log = logging.getLogger("durastore.persistence")
 # With appendfsync everysec, an append waits at most so long (seconds) for an fsync that is under way: some file
 # systems hold up a write to a file that is being synced.
 POSTPONE_LIMIT = 1.0
+# With appendfsync always, an fsync that takes so long (nanoseconds) may wait for those who are answered by the one
+# before it, if to serve them takes less, at so many nanoseconds each.  It waits for at most this share of its time.
+GATHER_FROM = 1_000_000
+GATHER_EACH = 40_000
+GATHER_SHARE = 0.5
 
 
 class LogSettings:
@@ -112,6 +118,9 @@ class AppendLog(JournalSink):
         # What waits for an fsync to end, with its times.
         self._postponed: list[tuple[bytes, int]] = []
         self._postponed_since = 0.0
+        # Whether the next fsync waits for more to share it, and until when at most.
+        self._gathering = False
+        self._gather_until = 0.0
         self.delayed_fsyncs = 0
         # Why writes are refused, or None; and the journal that is not in the file for that reason.
         self.error: str | None = None
@@ -174,9 +183,11 @@ class AppendLog(JournalSink):
         if self.error is not None:
             self._unwritten += data
             return False
-        if self.sealing or self._gathers():
+        if self.sealing or self._shares_next():
             self._postpone(data, now)
-            return True
+            if self._gathering and time.monotonic() > self._gather_until:
+                self.gathered()
+            return self.error is None
         if self.thread.busy and self.settings.fsync == "everysec":
             if not self._postponed:
                 self._postponed_since = time.monotonic()
@@ -191,12 +202,26 @@ class AppendLog(JournalSink):
             return self._write(writer, stretches)
         return self._write(writer, [(data, now)])
 
-    def _gathers(self) -> bool:
+    def _shares_next(self) -> bool:
         """Whether what comes now is written when the fsync under way has ended, and shares one write and one fsync.
 
         It is answered no sooner than that anyhow.
         """
+        if self._gathering:
+            return True
         return self.thread.busy and self.settings.fsync == "always" and not self._sync_held()
+
+    def gathers(self) -> bool:
+        """See JournalSink."""
+        return self._gathering
+
+    def gathered(self) -> None:
+        """See JournalSink."""
+        self._gathering = False
+        self._write_postponed()
+        if self._sync_again:
+            self._sync_again = False
+            self._go_on_syncing()
 
     def _postpone(self, data: bytes, now: int) -> None:
         """Keeps what is to be written later; what has the same time becomes one stretch."""
@@ -216,6 +241,7 @@ class AppendLog(JournalSink):
 
     def _write_postponed(self) -> None:
         """Writes what was kept, unless it is to be kept on."""
+        self._gathering = False
         if self._postponed and self.writer is not None and self.error is None and not self.sealing:
             stretches = self._postponed
             self._postponed = []
@@ -229,6 +255,7 @@ class AppendLog(JournalSink):
         # What waited for an fsync to end comes behind what failed.
         self._unwritten += b"".join([data for data, _ in self._postponed])
         self._postponed = []
+        self._gathering = False
         if self.writer is not None and not self.writer.trusted:
             # It ends in half a stretch, and has to be mended first.
             self.trusted = False
@@ -308,13 +335,17 @@ class AppendLog(JournalSink):
         self._given_up = []
         return job
 
-    def sync_ended(self) -> None:
-        """To be called when the thread's ``watched`` is readable."""
+    def sync_ended(self, waiting: int) -> None:
+        """To be called when the thread's ``watched`` is readable; so many replies wait for what it did."""
         job = self.thread.finished()
         if job is not None:
-            self._conclude(job)
+            self._conclude(job, self._worth_gathering(waiting))
 
-    def _conclude(self, job: SyncJob) -> None:
+    def _await_sync(self) -> None:
+        while (job := self.thread.finished()) is not None:
+            self._conclude(job, False)
+
+    def _conclude(self, job: SyncJob, gather: bool) -> None:
         if job.error is not None:
             leave_mark(self._disk, self.settings.folder, self.settings.filename)
             if self.writer is not None:
@@ -324,12 +355,21 @@ class AppendLog(JournalSink):
         if not self._retired:
             self.sealing = False
         self._reached(job.target)
-        # The disk is kept busy before anybody is answered.
-        self._write_postponed()
-        if self._sync_again:
-            self._sync_again = False
-            self._go_on_syncing()
+        if gather and not self.sealing:
+            self._gathering = True
+            self._gather_until = time.monotonic() + self.thread.expected() * GATHER_SHARE / 1e9
+        else:
+            # The disk is kept busy before anybody is answered.
+            self.gathered()
         self._on_durable(self.durable)
+
+    def _worth_gathering(self, waiting: int) -> bool:
+        return (
+            self.settings.fsync == "always"
+            and self.thread.expected() >= max(GATHER_FROM, waiting * GATHER_EACH)
+            and self.error is None
+            and not self._sync_held()
+        )
 
     def distrust(self, reason: str) -> None:
         """No start could rely on the present file: writes are refused until a rewrite has put a base in its place."""
@@ -361,8 +401,7 @@ class AppendLog(JournalSink):
 
     def flush_now(self) -> bool:
         """Appends and makes durable all there is, at once; False where that failed."""
-        while self.thread.busy:
-            self.sync_ended()
+        self._await_sync()
         if self.writer is None:
             return True
         if self.sealing:
@@ -373,8 +412,7 @@ class AppendLog(JournalSink):
             self.append(pending, now)
         self._write_postponed()
         self._retry(now)
-        while self.thread.busy:
-            self.sync_ended()
+        self._await_sync()
         if self.error is None:
             self._sync_here()
         return self.error is None
@@ -382,7 +420,7 @@ class AppendLog(JournalSink):
     def _sync_here(self) -> None:
         job = self._job()
         self.thread.run_here(job)
-        self._conclude(job)
+        self._conclude(job, False)
 
     # Files
 

@@ -84,6 +84,10 @@ class SyncThread:
         """Whether an fsync is done as soon as it is handed over: ``run_here`` is for such disks."""
         return self._time <= self.quick_limit
 
+    def expected(self) -> int:
+        """How long the next fsync takes, as far as is known, in nanoseconds."""
+        return int(self._time)
+
     def _timed(self, nanoseconds: int) -> None:
         self._time += (nanoseconds - self._time) / _AVERAGED
 

@@ -23,7 +23,7 @@ from support.simulation.world import Fiber
 
 
 class SimulatedSyncThread(SyncThread):
-    """Does its jobs in fibers.  Chance says now and then that the disk is quick."""
+    """Does its jobs in fibers.  Chance says now and then that the disk is quick, or slow enough to gather more."""
 
     def __init__(self, ended: Callable[[], None], chance: random.Random) -> None:
         super().__init__()
@@ -34,6 +34,9 @@ class SimulatedSyncThread(SyncThread):
 
     def quick(self) -> bool:
         return self._chance.random() < 0.5
+
+    def expected(self) -> int:
+        return 2_000_000 if self._chance.random() < 0.5 else 0
 
     def begin(self, job: SyncJob) -> None:
         assert self._nursery is not None
@@ -85,7 +88,12 @@ class Machine:
         server = self.server
         server.hub.epoll.unregister(server.log.thread.watched)
         server.log.thread.close()
-        server.log.thread = SimulatedSyncThread(server.log.sync_ended, self.chance)
+        server.log.thread = SimulatedSyncThread(self._sync_ended, self.chance)
+
+    def _sync_ended(self) -> None:
+        self.server.log.sync_ended(len(self.server.hub.gate))
+        # Where the hub waits for more to share the next fsync, it has to look whether any comes.
+        self._stirred.set()
 
     def _note_snapshots(self) -> None:
         """Where each snapshot begins, and which the last is that is there."""
