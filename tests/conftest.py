@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import durastore
 from support.servers import Server, durastore_server, valkey_server
 
 Starter = Callable[..., Server]
 
 # How long an example takes depends on what else the machine does.
-settings.register_profile("durastore", deadline=None)
+# The interpreted build runs beside the compiled one, and takes two to three times as long.
+settings.register_profile("durastore", deadline=None, max_examples=100 if durastore.compiled() else 40)
 settings.load_profile("durastore")
 
 

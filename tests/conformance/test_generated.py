@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+import durastore
 from support.duel import Pair, compare_keys, play, shown, shrink
 from support.generator import Generator, data_commands
 from support.marathon import Marathon
 from support.servers import Server
 
-COMMANDS = int(os.environ.get("DURASTORE_GENERATED", "12000"))
+COMMANDS = int(os.environ.get("DURASTORE_GENERATED", "12000" if durastore.compiled() else "5000"))
 SEED = int(os.environ.get("DURASTORE_GENERATED_SEED", "0"))
 SCRIPT_SIZE = 200
 

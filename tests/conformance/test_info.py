@@ -328,7 +328,7 @@ def test_keyspace_tells_how_long_keys_have_on_average(durastore: Server, valkey:
 
 
 def test_the_share_of_keys_that_are_over_and_still_there(start_durastore: Starter) -> None:
-    server = start_durastore(**{"enable-debug-command": "yes"})
+    server = start_durastore(hz="500", **{"enable-debug-command": "yes"})
     server.call("DEBUG", "SET-ACTIVE-EXPIRE", "0")
     for i in range(100):
         server.call("SET", f"k{i}", "v", "PX", 1)
