@@ -17,7 +17,7 @@ from durastore.commands.scanning import ScanOptions, cursor_argument, reply_scan
 from durastore.commands.spec import DENYOOM, FAST, READONLY, WRITE, command
 from durastore.keyspace.chunked import NEVER
 from durastore.keyspace.hashes import Hash, build_hash
-from durastore.keyspace.listpack import HEADER
+from durastore.keyspace.listpack import HEADER, next_element
 from durastore.protocol.numbers import (
     INT64_MAX,
     INT64_MIN,
@@ -381,7 +381,17 @@ def hgetall(client: Client, argv: list[bytes]) -> None:
 def hkeys(client: Client, argv: list[bytes]) -> None:
     """HKEYS."""
     held = whole_hash(client, argv[1])
-    client.reply.bulks([] if held is None else live_fields(client, held))
+    if held is None:
+        client.reply.array(0)
+        return
+    over = held.next_expiry() < client.instance.now and client.instance.keyspace.expiring
+    listpack = None if over else held.listpack()
+    if listpack is None:
+        client.reply.bulks(live_fields(client, held))
+        return
+    size = held.size()
+    client.reply.array(size)
+    client.reply.raw(packed_bulks(listpack, HEADER, size, 2))
 
 
 @command(
@@ -405,7 +415,13 @@ def hvals(client: Client, argv: list[bytes]) -> None:
         for field in fields:
             client.reply.bulk_or_null(held.get(field))
     else:
-        client.reply.bulks(held.values())
+        listpack = held.listpack()
+        if listpack is None:
+            client.reply.bulks(held.values())
+            return
+        size = held.size()
+        client.reply.array(size)
+        client.reply.raw(packed_bulks(listpack, next_element(listpack, HEADER), size, 2))
 
 
 @command(

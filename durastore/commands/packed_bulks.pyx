@@ -5,6 +5,8 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int16_t, int32_t, int64_t, uint64_t
 from libc.string cimport memcpy
 
+from durastore.protocol.digits cimport digits_of, write_digits, write_size
+
 ctypedef const unsigned char* Bytes
 
 
@@ -13,22 +15,6 @@ cdef struct Element:
     Bytes text
     Py_ssize_t size
     int64_t value
-
-
-cdef inline Py_ssize_t _digits(uint64_t number) noexcept nogil:
-    cdef Py_ssize_t digits = 1
-    while number >= 10:
-        number //= 10
-        digits += 1
-    return digits
-
-
-cdef inline char* _write_number(char* at, uint64_t number, Py_ssize_t digits) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(digits - 1, -1, -1):
-        at[i] = <char> (48 + number % 10)
-        number //= 10
-    return at + digits
 
 
 cdef inline uint64_t _magnitude(int64_t value) noexcept nogil:
@@ -53,7 +39,7 @@ cdef inline Py_ssize_t _string(Element* into, Bytes blob, Py_ssize_t pos, Py_ssi
 cdef inline Py_ssize_t _integer(Element* into, Py_ssize_t behind, int64_t value) noexcept nogil:
     into.text = NULL
     into.value = value
-    into.size = _digits(_magnitude(value)) + (value < 0)
+    into.size = digits_of(_magnitude(value)) + (value < 0)
     return behind
 
 
@@ -88,38 +74,83 @@ cdef inline Py_ssize_t _read(Element* into, Bytes blob, Py_ssize_t pos) noexcept
     return _integer(into, pos + 10, value)
 
 
-def packed_bulks(bytes listpack not None, Py_ssize_t pos, Py_ssize_t count):
+def packed_bulks(bytes listpack not None, Py_ssize_t pos, Py_ssize_t count, Py_ssize_t step=1):
     """See packed_bulks.py."""
     cdef Bytes blob = <Bytes> PyBytes_AS_STRING(listpack)
     cdef Py_ssize_t end = PyBytes_GET_SIZE(listpack)
-    cdef Py_ssize_t behind = pos, total = 0, i
-    cdef Element found
+    cdef Py_ssize_t behind = pos, total = 0, i, wanted = 0
+    cdef Element found, passed
     for i in range(count):
         if behind >= end:
             raise IndexError("there are not so many elements")
         behind = _read(&found, blob, behind)
         # "$", the line ends behind the size and behind the string.
-        total += 5 + _digits(found.size) + found.size
+        total += 5 + digits_of(found.size) + found.size
+        if i + 1 < count:
+            for wanted in range(1, step):
+                if behind >= end:
+                    raise IndexError("there are not so many elements")
+                behind = _read(&passed, blob, behind)
     if behind > end:
         raise IndexError("there are not so many elements")
     out = PyBytes_FromStringAndSize(NULL, total)
     cdef char* at = PyBytes_AS_STRING(out)
     for i in range(count):
         pos = _read(&found, blob, pos)
-        at[0] = b"$"
-        at = _write_number(at + 1, found.size, _digits(found.size))
-        at[0] = b"\r"
-        at[1] = b"\n"
-        at += 2
+        at = write_size(at, found.size)
         if found.text != NULL:
             memcpy(at, found.text, found.size)
             at += found.size
         elif found.value < 0:
             at[0] = b"-"
-            at = _write_number(at + 1, _magnitude(found.value), found.size - 1)
+            at = write_digits(at + 1, _magnitude(found.value), found.size - 1)
         else:
-            at = _write_number(at, found.value, found.size)
+            at = write_digits(at, found.value, found.size)
         at[0] = b"\r"
         at[1] = b"\n"
         at += 2
+        if i + 1 < count:
+            for wanted in range(1, step):
+                pos = _read(&passed, blob, pos)
+    return out
+
+
+cdef inline Py_ssize_t _member(Element* into, Bytes packed, Py_ssize_t place, Py_ssize_t end) noexcept nogil:
+    """The member of the entry at ``place``; the place behind it, or one beyond the end."""
+    cdef Py_ssize_t start = place + 1 + (1 << (packed[place] >> 6))
+    cdef Py_ssize_t size = packed[place] & 63
+    cdef int32_t word
+    if size == 63:
+        if start + 4 > end:
+            return end + 1
+        memcpy(&word, packed + start, 4)
+        size = word
+        start += 4
+    into.text = packed + start
+    into.size = size
+    return start + size
+
+
+def packed_members(bytes packed not None, Py_ssize_t place, Py_ssize_t count):
+    """See packed_bulks.py."""
+    cdef Bytes blob = <Bytes> PyBytes_AS_STRING(packed)
+    cdef Py_ssize_t end = PyBytes_GET_SIZE(packed)
+    cdef Py_ssize_t behind = place, total = 0, i
+    cdef Element found
+    for i in range(count):
+        if behind >= end:
+            raise IndexError("there are not so many entries")
+        behind = _member(&found, blob, behind, end)
+        if behind > end:
+            raise IndexError("there are not so many entries")
+        total += 5 + digits_of(found.size) + found.size
+    out = PyBytes_FromStringAndSize(NULL, total)
+    cdef char* at = PyBytes_AS_STRING(out)
+    for i in range(count):
+        place = _member(&found, blob, place, end)
+        at = write_size(at, found.size)
+        memcpy(at, found.text, found.size)
+        at[found.size] = b"\r"
+        at[found.size + 1] = b"\n"
+        at += found.size + 2
     return out

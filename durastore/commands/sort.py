@@ -105,8 +105,8 @@ def _ranked(value: SortedSet, first: i64, count: i64, reverse: bool) -> list[byt
     """Members of the ranks from ``first`` on."""
     found: list[bytes] = []
     entries = Entries(value, first, first + count, reverse)
-    while entries.next():
-        found.append(entries.member)
+    while members := entries.stretch():
+        found += members
     return found
 
 

@@ -11,6 +11,7 @@ from durastore.commands import events
 from durastore.commands.arguments import integer_argument
 from durastore.commands.client import Client
 from durastore.commands.errors import SYNTAX, CommandError
+from durastore.commands.packed_bulks import packed_members
 from durastore.commands.sorted_sets import (
     finish_change,
     own_sorted_set,
@@ -19,6 +20,7 @@ from durastore.commands.sorted_sets import (
     sorted_set_to_write,
 )
 from durastore.commands.spec import DENYOOM, FAST, READONLY, WRITE, command
+from durastore.keyspace.packed_scores import nth
 from durastore.keyspace.sorted_sets import Entries, LexBound, SortedSet, build_sorted_set
 from durastore.protocol.numbers import NotANumber, parse_score_bound
 
@@ -169,6 +171,11 @@ def _reply_range(client: Client, argv: list[bytes], kind: i64, reverse: bool) ->
         client.reply.array(0)
         return
     first, last = query.ranks(held)
+    if held.order is None and not query.with_scores and not query.reverse:
+        count = max(last - first, 0)
+        client.reply.array(count)
+        client.reply.raw(packed_members(held.packed, nth(held.packed, first), count))
+        return
     reply_entries(client, Entries(held, first, last, query.reverse), last - first, query.with_scores)
 
 

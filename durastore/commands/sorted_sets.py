@@ -84,8 +84,10 @@ def reply_entries(client: Client, entries: Entries, count: i64, with_scores: boo
     reply = client.reply
     if not with_scores:
         reply.array(count)
-        while entries.next():
-            reply.bulk(entries.member)
+        members = entries.stretch()
+        while members:
+            reply.bulk_elements(members)
+            members = entries.stretch()
     elif reply.resp == 2:
         reply.array(count * 2)
         while entries.next():

@@ -306,6 +306,28 @@ class Entries:
         self.score = self._scores[place]
         return True
 
+    def stretch(self) -> list[bytes]:
+        """The next members, as many as are at hand, and goes on behind them; none behind the last."""
+        left: i64 = self._last - self._first
+        if left <= 0:
+            return []
+        place: i64 = self._place
+        if self._reverse:
+            if place < 0:
+                place = self._load(self._last - 1)
+            size: i64 = min(place + 1, left)
+            found = self._members[place + 1 - size : place + 1]
+            found.reverse()
+            self._last -= size
+            self._place = place - size
+            return found
+        if place >= len(self._members):
+            place = self._load(self._first)
+        size = min(len(self._members) - place, left)
+        self._first += size
+        self._place = place + size
+        return self._members[place : place + size]
+
     def _load(self, rank: i64) -> i64:
         order = self._order
         assert order is not None

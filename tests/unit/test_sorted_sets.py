@@ -299,12 +299,18 @@ def check(value: SortedSet, model: dict[bytes, float]) -> None:
         while entries.next():
             found.append((entries.score, entries.member))
         assert found == order[first:last][::-1]
+        for reverse in (False, True):
+            entries = Entries(value, first, last, reverse)
+            members: list[bytes] = []
+            while stretch := entries.stretch():
+                members += stretch
+            assert members == [member for _, member in order[first:last]][:: -1 if reverse else 1]
     for rank, (score, member) in enumerate(order):
         assert value.find(member) == score
         assert value.rank(member, score) == rank
         assert value.rank_of_score(score, False) == bisect_left(order, (score, b""))
         assert value.rank_of_score(score, True) == bisect_left(order, (score, b"\xff" * 300))
-    members: list[bytes] = []
+    members = []
     scores: list[float] = []
     cursor = value.scan(0, 3, members, scores)
     while cursor:
