@@ -37,6 +37,10 @@ class File(ABC):
         """A descriptor whose ``fdatasync`` does what ``fsync`` does, or -1."""
         return -1
 
+    def in_place(self) -> bool:
+        """Whether its path still leads to it: it was neither removed nor renamed, nor was another put there."""
+        return True
+
     @abstractmethod
     def truncate(self, size: int) -> None:
         """Cuts the file to a size."""
@@ -196,6 +200,7 @@ class Disk(ABC):
 
 class _RealFile(File):
     def __init__(self, path: str, flags: int) -> None:
+        self._path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_APPEND | flags, 0o644)
 
     def write(self, data: bytes) -> int:
@@ -206,6 +211,12 @@ class _RealFile(File):
 
     def descriptor(self) -> int:
         return self._fd
+
+    def in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.stat(self._path), os.fstat(self._fd))
+        except FileNotFoundError:
+            return False
 
     def truncate(self, size: int) -> None:
         os.ftruncate(self._fd, size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from durastore.keyspace.values import RawString
 from durastore.persistence.aof.manifest import LogFile, Manifest, parse_manifest
 from support.disks import MemoryDisk
 from support.inprocess import Running, make_server, running
+from support.servers import Server
 
 
 async def written(run: Running, *keys: str) -> None:
@@ -88,3 +91,41 @@ def test_a_new_file_never_has_the_name_of_one_that_is_about_to_be_removed() -> N
     manifest = parse_manifest("m", b"file p.2.base.rdb seq 2 type b\nfile p.1.incr.aof seq 1 type h\n")
     assert manifest.next_increment("p") == LogFile("p.2.incr.aof", 2, "i")
     assert Manifest().next_increment("p").seq == 1
+
+
+def remove_folder(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def rename_folder(folder: Path) -> None:
+    folder.rename(folder.with_name("elsewhere"))
+
+
+def remove_the_last_part(folder: Path) -> None:
+    (folder / "appendonly.aof.2.incr.aof").unlink()
+
+
+def replace_the_last_part(folder: Path) -> None:
+    last = folder / "appendonly.aof.2.incr.aof"
+    shutil.copy(last, folder / "copy")
+    (folder / "copy").rename(last)
+
+
+@pytest.mark.parametrize("history", ["0", "3600"])
+@pytest.mark.parametrize("harm", [remove_folder, rename_folder, remove_the_last_part, replace_the_last_part])
+def test_a_log_that_is_gone_under_a_running_server_is_noticed_and_made_anew(
+    start_durastore: Callable[..., Server], harm: Callable[[Path], None], history: str
+) -> None:
+    """Redis goes on writing to files that no start will read."""
+    server = start_durastore(appendonly="yes", appendfsync="always", aof_history_max_age=history)
+    assert server.call("SET", "before", 1) == "OK"
+    server.call("BGREWRITEAOF")
+    server.until_info("persistence", "aof_rewrites", "1")
+    harm(server.folder / "appendonlydir")
+    server.until_info("persistence", "aof_rewrites", "2")
+    server.until_info("persistence", "aof_last_write_status", "ok")
+    assert server.call("SET", "after", 2) == "OK"
+    assert "was removed, renamed or replaced" in server.log_tail()
+    server.kill()
+    server.start()
+    assert server.call("MGET", "before", "after") == [b"1", b"2"]

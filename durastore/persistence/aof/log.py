@@ -31,6 +31,8 @@ log = logging.getLogger("durastore.persistence")
 # With appendfsync everysec, an append waits at most so long (seconds) for an fsync that is under way: some file
 # systems hold up a write to a file that is being synced.
 POSTPONE_LIMIT = 1.0
+# So often (seconds) it is looked whether the file is still where a start would look for it.
+PLACE_INTERVAL = 1.0
 # With appendfsync always, an fsync that takes so long (nanoseconds) may wait for those who are answered by the one
 # before it, if to serve them takes less, at so many nanoseconds each.  It waits for at most this share of its time.
 GATHER_FROM = 1_000_000
@@ -135,6 +137,7 @@ class AppendLog(JournalSink):
         # A failed fsync has lost pages of the present file.  Another one would only bring to disk what stands behind
         # the gap.
         self._pages_lost = False
+        self._place_looked_at = 0.0
 
     def appended(self) -> int:
         """See JournalSink.  What could not be written does not count yet."""
@@ -271,9 +274,23 @@ class AppendLog(JournalSink):
 
     def look_after(self, now: int) -> None:
         """To be called now and then: tries again what could not be written, and syncs what was held back."""
+        self._look_at_place()
         self._retry(now)
         if self.durable < self.appended():
             self._want_sync()
+
+    def _look_at_place(self) -> None:
+        """No start would read a file that somebody has removed or renamed: a rewrite puts another in its place."""
+        writer = self.writer
+        now = time.monotonic()
+        if writer is None or not self.trusted or self.rewriting or now - self._place_looked_at < PLACE_INTERVAL:
+            return
+        self._place_looked_at = now
+        try:
+            if not writer.file.in_place():
+                self.distrust(f"{writer.path} was removed, renamed or replaced")
+        except OSError as error:
+            log.warning("Cannot look whether %s is in its place: %s", writer.path, error.strerror or error)
 
     def _retry(self, now: int) -> None:
         writer = self.writer

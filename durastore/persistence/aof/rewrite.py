@@ -365,6 +365,9 @@ class Rewriter:
         """
         if not self.on:
             return self._found()
+        if not self._log.trusted:
+            # It may have been removed, with all that was in it.
+            self._make_folder()
         manifest = self._manifest.copy()
         manifest.increments.append(self._new_increment(manifest))
         if self.complete:
