@@ -189,9 +189,9 @@ TRACKING = {
     """,
     "expiry and renames": """
         a client tracking on
-        b set k 1 px 2
+        b set k 1 px 300
         a get k
-        b debug sleep 0.01
+        b debug sleep 0.31
         b get k
         a <
         b set x 1
