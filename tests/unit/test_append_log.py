@@ -344,6 +344,18 @@ def test_nobody_is_waited_for_longer_than_it_is_worth() -> None:
     assert replay(disk.file.data) == [command(1), command(2)]
 
 
+def test_who_comes_last_hears_nothing_where_what_was_gathered_cannot_be_written() -> None:
+    disk = SmallDisk()
+    log, events = opened(disk, SlowThread(quick=False, expected=10**9))
+    log.sync_ended(1)
+    disk.file.room = 0
+    log._gather_until = 0.0
+    assert not log.append(command(1), 1)
+    assert events.count("failure") == 1
+    assert log.refusal() is not None
+    assert not log.gathers()
+
+
 def test_a_log_that_is_flushed_waits_for_nobody() -> None:
     disk = SmallDisk()
     log, events = opened(disk, SlowThread(quick=False, expected=10**9))

@@ -190,7 +190,8 @@ class AppendLog(JournalSink):
             self._postpone(data, now)
             if self._gathering and time.monotonic() > self._gather_until:
                 self.gathered()
-            return self.error is None
+                return self.refusal() is None
+            return True
         if self.thread.busy and self.settings.fsync == "everysec":
             if not self._postponed:
                 self._postponed_since = time.monotonic()
