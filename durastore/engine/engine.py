@@ -325,7 +325,7 @@ class Engine(Dispatcher):
                 self.journal.add(effect, db)
 
     def journal_expired(self) -> None:
-        """Writes the DELs of keys that were found expired, and the HDELs of fields."""
+        """Writes the DELs of keys that were found expired, and the HDELs of fields.  They count as no changes."""
         instance = self.instance
         keyspace = instance.keyspace
         if instance.events.kinds:
@@ -335,7 +335,6 @@ class Engine(Dispatcher):
                 self.journal.add([b"DEL", each.key], each.db)
             else:
                 self.journal.add([b"HDEL", each.key, *each.fields], each.db)
-        self.instance.dirty += len(keyspace.expired)
         keyspace.expired = []
 
     def run_queue(self, client: Client, queue: list[list[bytes]]) -> None:

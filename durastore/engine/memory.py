@@ -99,6 +99,5 @@ class MemoryLimit:
         db = victim.db
         db.delete(victim.key)
         self.evicted += 1
-        instance.dirty += 1
         instance.events.publish(events.EVICTED, b"evicted", victim.key, db.index)
         self._journal.add([b"UNLINK" if self.lazily else b"DEL", victim.key], db.index)

@@ -383,7 +383,7 @@ class Session(Blockable):
         else:
             log.debug("%s from client %d (%s)", self.parser.error.decode("latin-1"), client.id, client.address)
             if not client.reply_off:
-                client.reply.error(self.parser.error)
+                self.engine.reject(client, None, self.parser.error, True)
         client.closing = True
 
     def _refuse_browser(self) -> None:

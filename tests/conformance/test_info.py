@@ -340,3 +340,36 @@ def test_the_share_of_keys_that_are_over_and_still_there(start_durastore: Starte
     server.until_info("stats", "expired_stale_perc", "0.00")
     assert server.call("DBSIZE") == 0
     assert server.info("stats", "expired_time_cap_reached_count") == "0"
+
+
+def test_what_counts_as_a_change_since_the_last_save(durastore: Server, valkey: Server) -> None:
+    """A key that expires, or is evicted, is none: a save point is not reached by it."""
+    found = []
+    for server in (durastore, valkey):
+        server.call("SAVE")
+        before = server.info("persistence", "rdb_changes_since_last_save")
+        for i in range(5):
+            server.call("SET", f"k{i}", i)
+        server.call("SET", "short", 1, "PX", 1)
+        server.call("DEBUG", "SLEEP", "0.01")
+        gone = server.call("GET", "short")
+        expired = server.info("persistence", "rdb_changes_since_last_save")
+        server.call("CONFIG", "SET", "maxmemory-policy", "allkeys-random", "maxmemory", 1)
+        assert str(server.call("SET", "k", 1)).startswith("OOM")
+        server.call("CONFIG", "SET", "maxmemory", 0, "maxmemory-policy", "noeviction")
+        evicted = server.info("persistence", "rdb_changes_since_last_save")
+        found.append((before, gone, expired, server.call("DBSIZE"), evicted))
+    assert found[0] == found[1] == ("0", None, "6", 0, "6")
+
+
+def test_protocol_errors_are_counted(durastore: Server, valkey: Server) -> None:
+    found = []
+    for server in (durastore, valkey):
+        server.call("CONFIG", "RESETSTAT")
+        for wrong in (b"*1\r\n$x\r\n", b'set "a\r\n'):
+            with server.connect() as client:
+                client.send(wrong)
+                found.append(client.read())
+        found.append((server.info("errorstats", "errorstat_ERR"), server.info("stats", "total_error_replies")))
+    assert found[:3] == found[3:]
+    assert found[2] == ("count=2", "2")
