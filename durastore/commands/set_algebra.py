@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, final
 
 from mypy_extensions import i64
 
@@ -17,11 +17,29 @@ from durastore.protocol.numbers import NotANumber, parse_int
 
 _SMALLEST_FIRST: Final = "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets."
 _ALL: Final = "O(N) where N is the total number of elements in all given sets."
+# To unpack so many members costs about as much as to look for one among them.
+_WORTH_UNPACKING: Final = 4
 
 
 def _operands(client: Client, keys: list[bytes]) -> list[Set | None]:
     """The sets of the keys, None where there is none."""
     return [set_to_read(client, key) for key in keys]
+
+
+@final
+class _Searched:
+    """A set in which ``count`` members are looked for; a small one, searched from its start each time, is unpacked."""
+
+    def __init__(self, held: Set, count: i64) -> None:
+        self._held = held
+        self._unpacked: set[bytes] | None = None
+        if held.table is None and count * _WORTH_UNPACKING >= held.size():
+            self._unpacked = set(held.members())
+
+    def contains(self, member: bytes) -> bool:
+        """Whether it is a member."""
+        unpacked = self._unpacked
+        return self._held.contains(member) if unpacked is None else member in unpacked
 
 
 def _store(client: Client, key: bytes, made: Set, event: bytes) -> None:
@@ -53,8 +71,8 @@ def _intersection(client: Client, keys: list[bytes], limit: i64) -> tuple[Set | 
         return None, []
     sets.sort(key=_size)
     smallest = sets[0]
-    others = [each for each in sets[1:] if each is not smallest]
     members = smallest.members()
+    others = [_Searched(each, len(members)) for each in sets[1:] if each is not smallest]
     if not others:
         return smallest, members if limit == 0 else members[:limit]
     found: list[bytes] = []
@@ -208,7 +226,8 @@ def _difference(client: Client, keys: list[bytes]) -> Set:
     for each in others:
         total += each.size()
     if first.size() * (len(others) + 1) // 2 <= total:
-        return _without(client, first, sorted(others, key=_size, reverse=True))
+        others.sort(key=_size, reverse=True)
+        return _without(client, first.members(), [_Searched(each, first.size()) for each in others])
     limits = client.instance.keyspace.limits
     made = empty_intset()
     for member in first.members():
@@ -221,10 +240,10 @@ def _difference(client: Client, keys: list[bytes]) -> Set:
     return made
 
 
-def _without(client: Client, first: Set, others: list[Set]) -> Set:
+def _without(client: Client, members: list[bytes], others: list[_Searched]) -> Set:
     limits = client.instance.keyspace.limits
     made = empty_intset()
-    for member in first.members():
+    for member in members:
         alone = True
         for other in others:
             if other.contains(member):
