@@ -248,9 +248,9 @@ SCENES = {
         b> get x
         a> multi
         a> exec
-        a> set x 1 px 20
+        a> set x 1 px 300
         a> watch x
-        b> debug sleep 0.03
+        b> debug sleep 0.31
         a> multi
         a> exec
     """,
@@ -281,9 +281,9 @@ def test_everything_is_paused_until_the_time_is_up(durastore: Server) -> None:
 def test_nothing_expires_while_writes_are_paused(durastore: Server) -> None:
     """What has expired is missing, but its removal, which would be journalled, has to wait."""
     with durastore.connect() as a:
-        a.call("SET", "x", 1, "PX", 1)
-        a.call("CLIENT", "PAUSE", 100_000, "WRITE")
-        a.call("DEBUG", "SLEEP", "0.01")
+        a.send(request("SET", "x", 1, "PX", 300) + request("CLIENT", "PAUSE", 100_000, "WRITE"))
+        assert [a.read(), a.read()] == [b"+OK\r\n"] * 2
+        a.call("DEBUG", "SLEEP", "0.31")
         assert a.call("GET", "x") == b"$-1\r\n"
         assert a.call("TTL", "x") == b":-2\r\n"
         assert a.call("RANDOMKEY") in (b"$-1\r\n", b"$1\r\nx\r\n")
