@@ -121,6 +121,8 @@ def test_a_log_that_is_gone_under_a_running_server_is_noticed_and_made_anew(
     assert server.call("SET", "before", 1) == "OK"
     server.call("BGREWRITEAOF")
     server.until_info("persistence", "aof_rewrites", "1")
+    # Then the server has removed what the rewrite made needless, too.
+    server.until_info("persistence", "aof_rewrite_in_progress", "0")
     harm(server.folder / "appendonlydir")
     server.until_info("persistence", "aof_rewrites", "2")
     server.until_info("persistence", "aof_last_write_status", "ok")
