@@ -455,8 +455,10 @@ class Hub:
         waiting = self.held
         self.held = {}
         for connection in waiting:
-            self._run_again(connection)
-            self._set_interest(connection)
+            # One of those before it may have killed it, or taken so long that its peer has left.
+            if not connection.client.closing:
+                self._run_again(connection)
+                self._set_interest(connection)
 
     def _run_again(self, connection: Connection) -> None:
         before = len(self.engine.journal.out)

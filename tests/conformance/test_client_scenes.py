@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.resp import request
+from support.resp import Closed, request
 from support.scenes import assert_same_scenes
 from support.servers import Server
 
@@ -276,6 +276,24 @@ def test_everything_is_paused_until_the_time_is_up(durastore: Server) -> None:
         assert a.call("CLIENT", "PAUSE", 1_000_000) == b"+OK\r\n"
         assert b.call("CLIENT", "UNPAUSE") == b"+OK\r\n"
         assert b.call("PING") == b"+PONG\r\n"
+
+
+def test_who_is_killed_by_one_who_was_paused_like_him_runs_no_more(durastore: Server) -> None:
+    with durastore.connect() as a, durastore.connect() as killer, durastore.connect() as killed:
+        number = killed.value("CLIENT", "ID")
+        killer.call("MULTI")
+        killer.call("SET", "y", "1")
+        killer.call("CLIENT", "KILL", "ID", number)
+        assert a.call("CLIENT", "PAUSE", 100_000, "WRITE") == b"+OK\r\n"
+        killer.send(request("EXEC"))
+        durastore.until_info("clients", "blocked_clients", "1")
+        killed.send(request("SET", "x", "1"))
+        durastore.until_info("clients", "blocked_clients", "2")
+        assert a.call("CLIENT", "UNPAUSE") == b"+OK\r\n"
+        assert killer.read() == b"*2\r\n+OK\r\n:1\r\n"
+        with pytest.raises(Closed):
+            killed.read()
+        assert a.call("EXISTS", "x") == b":0\r\n"
 
 
 def test_nothing_expires_while_writes_are_paused(durastore: Server) -> None:
