@@ -93,12 +93,17 @@ def whole_hash(client: Client, key: bytes) -> Hash | None:
     return held
 
 
+def _some_over(client: Client, held: Hash) -> bool:
+    """Whether there are fields whose time is over, and which do not count any more."""
+    return held.next_expiry() < client.instance.now and client.instance.keyspace.expiring
+
+
 def live_fields(client: Client, held: Hash) -> list[bytes]:
     """All fields whose time is not over."""
     fields = held.fields()
-    now: i64 = client.instance.now
-    if held.next_expiry() >= now or not client.instance.keyspace.expiring:
+    if not _some_over(client, held):
         return fields
+    now: i64 = client.instance.now
     return [field for field in fields if held.expiry(field) >= now]
 
 
@@ -352,7 +357,7 @@ def hgetall(client: Client, argv: list[bytes]) -> None:
     if held is None:
         reply.map(0)
         return
-    if held.next_expiry() < client.instance.now and client.instance.keyspace.expiring:
+    if _some_over(client, held):
         fields = live_fields(client, held)
         reply.map(len(fields))
         for field in fields:
@@ -384,8 +389,7 @@ def hkeys(client: Client, argv: list[bytes]) -> None:
     if held is None:
         client.reply.array(0)
         return
-    over = held.next_expiry() < client.instance.now and client.instance.keyspace.expiring
-    listpack = None if over else held.listpack()
+    listpack = None if _some_over(client, held) else held.listpack()
     if listpack is None:
         client.reply.bulks(live_fields(client, held))
         return
@@ -409,7 +413,7 @@ def hvals(client: Client, argv: list[bytes]) -> None:
     held = whole_hash(client, argv[1])
     if held is None:
         client.reply.array(0)
-    elif held.next_expiry() < client.instance.now and client.instance.keyspace.expiring:
+    elif _some_over(client, held):
         fields = live_fields(client, held)
         client.reply.array(len(fields))
         for field in fields:
@@ -553,7 +557,7 @@ def _random_fields(client: Client, held: Hash, count: i64) -> list[bytes]:
     """``count`` different random fields, or -``count`` that may be the same."""
     if count < -MOST_RANDOM:
         raise CommandError(b"ERR value is out of range")
-    if held.next_expiry() < client.instance.now and client.instance.keyspace.expiring:
+    if _some_over(client, held):
         # More fields have expired than could be removed at once; they must not come up.
         alive = Hash()
         for field in live_fields(client, held):

@@ -78,7 +78,7 @@ def packed_bulks(bytes listpack not None, Py_ssize_t pos, Py_ssize_t count, Py_s
     """See packed_bulks.py."""
     cdef Bytes blob = <Bytes> PyBytes_AS_STRING(listpack)
     cdef Py_ssize_t end = PyBytes_GET_SIZE(listpack)
-    cdef Py_ssize_t behind = pos, total = 0, i, wanted = 0
+    cdef Py_ssize_t behind = pos, total = 0, i, skipped
     cdef Element found, passed
     for i in range(count):
         if behind >= end:
@@ -87,7 +87,7 @@ def packed_bulks(bytes listpack not None, Py_ssize_t pos, Py_ssize_t count, Py_s
         # "$", the line ends behind the size and behind the string.
         total += 5 + digits_of(found.size) + found.size
         if i + 1 < count:
-            for wanted in range(1, step):
+            for skipped in range(1, step):
                 if behind >= end:
                     raise IndexError("there are not so many elements")
                 behind = _read(&passed, blob, behind)
@@ -110,7 +110,7 @@ def packed_bulks(bytes listpack not None, Py_ssize_t pos, Py_ssize_t count, Py_s
         at[1] = b"\n"
         at += 2
         if i + 1 < count:
-            for wanted in range(1, step):
+            for skipped in range(1, step):
                 pos = _read(&passed, blob, pos)
     return out
 

@@ -221,7 +221,6 @@ class AppendLog(JournalSink):
 
     def gathered(self) -> None:
         """See JournalSink."""
-        self._gathering = False
         self._write_postponed()
         if self._sync_again:
             self._sync_again = False
